@@ -1,0 +1,974 @@
+/*
+ * sifr: messages between threads, processes and machines, without a broker.
+ *
+ * This is the whole public API, in the order in which a program meets it:
+ * library, errors, context, sockets, options, endpoints, messages, sending and
+ * receiving, polling, monitoring, proxy.
+ *
+ * What holds for every call:
+ *   - What fails returns -1 (or NULL) and leaves a code other than 0 in errno;
+ *     after success errno means nothing. EFSM, ENOCOMPATPROTO, ETERM and
+ *     EMTHREAD below stand for SIFR_EFSM and so on; the others are the system's.
+ *   - Times are milliseconds; -1 waits for ever, 0 does not wait. A wait never
+ *     ends early by more than 1 ms.
+ *   - Pointers passed in are borrowed until the call returns, except where it
+ *     says "taken".
+ *   - A closed or foreign handle gives ENOTSOCK (socket) or EFAULT (context),
+ *     and is not followed further.
+ *   - Calls on one context or socket may come from any thread: they take turns.
+ *     A message, or an array of poll items, belongs to one thread at a time.
+ *   - In the child of a fork the parent's sockets answer EINTR; it makes a
+ *     context of its own.
+ *   - Nothing here ends the process, prints, or raises SIGPIPE.
+ *
+ * Names and numbers are those of ZeroMQ's C API with another prefix.
+ */
+#ifndef SIFR_H
+#define SIFR_H
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(__GNUC__)
+#define SIFR_API __attribute__((visibility("default")))
+#else
+#define SIFR_API
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- Library ---------------------------------------------------------------------------- */
+
+/* The version of this header; sifr_version() tells that of the library. */
+#define SIFR_VERSION_MAJOR 0
+#define SIFR_VERSION_MINOR 1
+#define SIFR_VERSION_PATCH 0
+#define SIFR_MAKE_VERSION(major, minor, patch) ((major)*10000 + (minor)*100 + (patch))
+#define SIFR_VERSION SIFR_MAKE_VERSION(SIFR_VERSION_MAJOR, SIFR_VERSION_MINOR, SIFR_VERSION_PATCH)
+
+/*
+ * Tells the version of the library that runs, which may differ from SIFR_VERSION.
+ *
+ *   major, minor, patch  where to store the three numbers; none may be NULL
+ *
+ * Threads: any.
+ */
+SIFR_API void sifr_version(int *major, int *minor, int *patch);
+
+/*
+ * Tells whether the library was built with an optional feature.
+ *
+ *   capability  "ipc", "curve", "gssapi", "pgm", "norm", "tipc", "vsock", "vmci", "WS",
+ *               "WSS" or "draft", spelt exactly so
+ *
+ * Returns 1 if it has it, 0 if not, if the name is unknown (which includes "tcp" and "inproc":
+ * they are always there), or if it is NULL. Never fails.
+ *
+ * Threads: any.
+ */
+SIFR_API int sifr_has(const char *capability);
+
+/* ---- Errors ----------------------------------------------------------------------------- */
+
+/* Codes that the system does not have; all others are those of <errno.h>. */
+#define SIFR_EFSM 156384763           /* the call is not this socket's turn */
+#define SIFR_ENOCOMPATPROTO 156384764 /* the transport cannot carry this socket type */
+#define SIFR_ETERM 156384765          /* the context is shutting down */
+#define SIFR_EMTHREAD 156384766       /* no I/O thread may serve this endpoint */
+
+/*
+ * Returns errno of the calling thread; for callers that cannot read it themselves.
+ *
+ * Threads: any.
+ */
+SIFR_API int sifr_errno(void);
+
+/*
+ * Describes an error code in English.
+ *
+ *   errnum  any int: a code of this library, of the system, or neither
+ *
+ * Returns a text that is never NULL and is not the caller's to free or change; it stays as it is
+ * until the thread's next call.
+ *
+ * Threads: any.
+ */
+SIFR_API const char *sifr_strerror(int errnum);
+
+/* ---- Context ---------------------------------------------------------------------------- */
+
+/* Holds the I/O threads and the inproc names that its sockets share. */
+typedef struct sifr_ctx sifr_ctx_t;
+
+/*
+ * Options of a context. Each is described as: access (r, w), accepted values [default], moment.
+ *   threads  read when the first socket starts the I/O threads; later changes do nothing
+ *   sockets  read by each socket that is created afterwards
+ */
+
+/* rw, >= 0 [1], threads: number of I/O threads. With 0 only inproc works. */
+#define SIFR_IO_THREADS 1
+/* rw, >= 1 [1023], threads: sockets that may be open at once, monitors' own included. */
+#define SIFR_MAX_SOCKETS 2
+/* r: the largest SIFR_MAX_SOCKETS, 65535. */
+#define SIFR_SOCKET_LIMIT 3
+/* w, >= 0 [-1: the system's], threads: priority of the I/O threads. */
+#define SIFR_THREAD_PRIORITY 3
+/* rw, >= 0 [-1: the system's], threads: scheduling policy of the I/O threads, e.g. SCHED_RR. */
+#define SIFR_THREAD_SCHED_POLICY 4
+/* rw, >= 0 [INT_MAX]: kept and read back, not enforced; SIFR_MAXMSGSIZE is. */
+#define SIFR_MAX_MSGSZ 5
+/* r: sizeof(sifr_msg_t), 64. */
+#define SIFR_MSG_T_SIZE 6
+/* w, >= 0 [none], threads: adds a processor to those the I/O threads may run on. */
+#define SIFR_THREAD_AFFINITY_CPU_ADD 7
+/* w, >= 0, threads: takes one away again; EINVAL if it was never added. */
+#define SIFR_THREAD_AFFINITY_CPU_REMOVE 8
+/* rw, any [0: none], threads: number put before the names of the I/O threads. */
+#define SIFR_THREAD_NAME_PREFIX 9
+/* rw, 0 or 1 [1], sockets: received messages may stay in the buffer they were read into. */
+#define SIFR_ZERO_COPY_RECV 10
+/* rw, 0 or 1 [1], sockets: 0 gives new sockets a SIFR_LINGER of 0. */
+#define SIFR_BLOCKY 70
+/* SIFR_IPV6 (42, below): rw, 0 or 1 [0], sockets: their default of the same name. */
+
+#define SIFR_IO_THREADS_DFLT 1
+#define SIFR_MAX_SOCKETS_DFLT 1023
+#define SIFR_THREAD_PRIORITY_DFLT (-1)
+#define SIFR_THREAD_SCHED_POLICY_DFLT (-1)
+
+/*
+ * Makes a context. It starts no thread: the first socket does.
+ *
+ * Returns a context that sifr_ctx_term frees, or NULL with errno:
+ *   EMFILE  no descriptor left        ENOMEM  out of memory
+ *
+ * Threads: any.
+ */
+SIFR_API sifr_ctx_t *sifr_ctx_new(void);
+
+/*
+ * Sets an option of a context.
+ *
+ *   option  SIFR_IO_THREADS or another of the list above
+ *   value   as described there
+ *
+ * Returns 0, or -1 with errno and nothing changed:
+ *   EINVAL  unknown or read-only option, or a value out of range
+ *   EFAULT  not a live context        ENOMEM  out of memory
+ *
+ * Threads: any.
+ */
+SIFR_API int sifr_ctx_set(sifr_ctx_t *ctx, int option, int value);
+
+/*
+ * Reads an option of a context.
+ *
+ * Returns the value, or -1 with errno (-1 is also a value of SIFR_THREAD_SCHED_POLICY and
+ * SIFR_THREAD_NAME_PREFIX: set errno to 0 before the call to tell them apart):
+ *   EINVAL  unknown or write-only option        EFAULT  not a live context
+ *
+ * Threads: any.
+ */
+SIFR_API int sifr_ctx_get(sifr_ctx_t *ctx, int option);
+
+/*
+ * Makes every call that waits on a socket of this context, and every later one except sifr_close,
+ * fail with ETERM. Does not wait and frees nothing. Once is enough, more does no harm.
+ *
+ * Returns 0, or -1 with errno:
+ *   EFAULT  not a live context
+ *
+ * Threads: any.
+ */
+SIFR_API int sifr_ctx_shutdown(sifr_ctx_t *ctx);
+
+/*
+ * Ends a context: shuts it down, waits until every socket is closed and has sent what it had or
+ * used up its SIFR_LINGER, then frees everything. Waits for ever for a socket that nobody closes.
+ * When it has returned 0, the free functions of all messages that the program does not hold itself
+ * have run.
+ *
+ *   ctx  taken on success
+ *
+ * Returns 0, or -1 with errno:
+ *   EINTR   a signal came while waiting: the context stays shut down; call again to go on
+ *   EFAULT  not a live context
+ *
+ * Threads: one at a time, and no use of the context after it.
+ */
+SIFR_API int sifr_ctx_term(sifr_ctx_t *ctx);
+
+/* ---- Sockets ---------------------------------------------------------------------------- */
+
+/* One end of a messaging pattern, with any number of connections. */
+typedef struct sifr_socket sifr_socket_t;
+
+/* Socket types:         peers                sends to                receives */
+#define SIFR_PAIR 0   /* PAIR                 its one peer            from it */
+#define SIFR_PUB 1    /* SUB XSUB             all that subscribed     - */
+#define SIFR_SUB 2    /* PUB XPUB             -                       what it subscribed to */
+#define SIFR_REQ 3    /* REP ROUTER           one, in turn            the reply, then sends again */
+#define SIFR_REP 4    /* REQ DEALER           whom it answers         a request, then answers it */
+#define SIFR_DEALER 5 /* REP DEALER ROUTER    one, in turn            from all, fairly */
+#define SIFR_ROUTER 6 /* REQ DEALER ROUTER    whom frame 1 names      from all, sender in frame 1 */
+#define SIFR_PULL 7   /* PUSH                 -                       from all, fairly */
+#define SIFR_PUSH 8   /* PULL                 one, in turn            - */
+#define SIFR_XPUB 9   /* SUB XSUB             all that subscribed     their subscriptions */
+#define SIFR_XSUB 10  /* PUB XPUB             all (subscriptions)     what it subscribed to */
+
+/*
+ * Makes a socket. The first one starts the context's I/O threads.
+ *
+ *   type  SIFR_PAIR or another of the list above
+ *
+ * Returns a socket that sifr_close frees, or NULL with errno:
+ *   EINVAL  unknown type
+ *   EMFILE  SIFR_MAX_SOCKETS reached, or no descriptor left
+ *   ETERM   the context is shutting down
+ *   EFAULT  not a live context        ENOMEM  out of memory
+ *
+ * Threads: any.
+ * Source:  RFC 28 (request-reply), RFC 29 (publish-subscribe), RFC 30 (pipeline), RFC 31
+ *          (exclusive pair).
+ */
+SIFR_API sifr_socket_t *sifr_socket(sifr_ctx_t *ctx, int type);
+
+/*
+ * Closes a socket, without waiting. What was received but not read, and a message of which only
+ * some frames were sent, are dropped; whole unsent messages are sent in the background for up to
+ * SIFR_LINGER. Names that it bound are free when the call returns.
+ *
+ *   sock  taken on success
+ *
+ * Returns 0, or -1 with errno:
+ *   ENOTSOCK  not an open socket
+ *
+ * Threads: any, but no other call on this socket may follow or still run.
+ */
+SIFR_API int sifr_close(sifr_socket_t *sock);
+
+/* ---- Socket options --------------------------------------------------------------------- */
+
+/*
+ * Each option is described as: access (r, w), type, accepted values [default], moment: meaning.
+ *   int    4 bytes                             bool   an int that is 0 or 1
+ *   flag   an int >= 0, not 0 means on         u64, i64  8 bytes
+ *   bytes  any bytes                           text   characters; the length counts no NUL on
+ *                                                     writing, and counts it on reading
+ *   now    acts on the live socket
+ *   later  read by each bind and connect that follows, and kept for the connections it makes
+ * An option of one socket type gives EINVAL on others; one of a transport is kept and has no
+ * effect elsewhere.
+ */
+
+/* -- Of every socket -- */
+
+/* r, int: the socket type, SIFR_PAIR ... */
+#define SIFR_TYPE 16
+/* r, int: 1 if the frame received last has another behind it in its message. */
+#define SIFR_RCVMORE 13
+/* r, int: SIFR_POLLIN and SIFR_POLLOUT as they are now. */
+#define SIFR_EVENTS 15
+/*
+ * r, int: a descriptor that becomes readable when SIFR_EVENTS may have changed. Only to wait for,
+ * never to read, write or close; same number until sifr_close. After it was readable, and after
+ * each send or receive, ask SIFR_EVENTS before waiting again.
+ */
+#define SIFR_FD 14
+/* r, text: endpoint of the last bind (as the system gave it) or connect (as written), or "". */
+#define SIFR_LAST_ENDPOINT 32
+/* r, int: 0 for all the types above. Kept for ZeroMQ's bindings: here every type is safe. */
+#define SIFR_THREAD_SAFE 81
+/* rw, u64, any [0], later: I/O threads that may serve an endpoint, bit 0 the first; 0: all. */
+#define SIFR_AFFINITY 4
+/* rw, int, >= -1 ms [-1; 0 on SUB and XSUB], now: how long unsent messages outlive sifr_close. */
+#define SIFR_LINGER 17
+/* rw, int, >= 0 messages [1000], now: unsent messages a connection holds; 0: no limit. */
+#define SIFR_SNDHWM 23
+/* rw, int, >= 0 messages [1000], now: unread messages a connection holds; 0: no limit. */
+#define SIFR_RCVHWM 24
+/* rw, int, >= -1 ms [-1], now: how long a send waits before EAGAIN; 0 acts as SIFR_DONTWAIT. */
+#define SIFR_SNDTIMEO 28
+/* rw, int, >= -1 ms [-1], now: how long a receive waits before EAGAIN; 0 acts as SIFR_DONTWAIT. */
+#define SIFR_RCVTIMEO 27
+/* rw, i64, bytes [-1: any], later: largest frame to accept; a larger one ends its connection. */
+#define SIFR_MAXMSGSIZE 22
+/* rw, bool [0], later: queue only for connections whose handshake is done. */
+#define SIFR_IMMEDIATE 39
+/* rw, bool [0], later: keep the newest message only. PUSH PULL PUB SUB DEALER, single frames. */
+#define SIFR_CONFLATE 54
+
+/* -- Identity and routing -- */
+
+/* rw, bytes, 1 to 255 [none], later: name announced to peers, by which a ROUTER knows us. */
+#define SIFR_ROUTING_ID 5
+/* w, bytes, 1 to 255 [none], the next connect alone: what to call that peer. ROUTER, REP. */
+#define SIFR_CONNECT_ROUTING_ID 61
+/* w, flag [0], now: report a peer unknown or full (EHOSTUNREACH, EAGAIN), not drop. ROUTER, REP. */
+#define SIFR_ROUTER_MANDATORY 33
+/* w, flag [0], now: a newcomer takes over the name of a connected peer. ROUTER, REP. */
+#define SIFR_ROUTER_HANDOVER 56
+/* rw, int, SIFR_NOTIFY_* or-ed [0], later: receive (id, empty) as peers come and go. ROUTER. */
+#define SIFR_ROUTER_NOTIFY 97
+#define SIFR_NOTIFY_CONNECT 1
+#define SIFR_NOTIFY_DISCONNECT 2
+/* w, flag [0], now: send an empty message on each new connection. REQ DEALER ROUTER REP. */
+#define SIFR_PROBE_ROUTER 51
+/* w, flag [0], now: number requests, and accept only the reply to the last. REQ. */
+#define SIFR_REQ_CORRELATE 52
+/* w, flag [0], now: allow a new request while one is open, which is given up. REQ. */
+#define SIFR_REQ_RELAXED 53
+/* w, bytes [none; empty clears], later: first frame to each new peer. ROUTER DEALER REP REQ. */
+#define SIFR_HELLO_MSG 110
+/* w, bytes [none; empty clears], later: received in place of an accepted peer lost. ROUTER REP. */
+#define SIFR_DISCONNECT_MSG 111
+/* w, bytes [none; empty clears], later: received when a dialled peer is lost. DEALER REQ. */
+#define SIFR_HICCUP_MSG 114
+
+/* -- Subscriptions -- */
+
+/* w, bytes, any, now: receive what begins with this; counted. SUB; XPUB with SIFR_XPUB_MANUAL. */
+#define SIFR_SUBSCRIBE 6
+/* w, bytes, any, now: undo one SIFR_SUBSCRIBE; an unknown prefix does nothing. The same types. */
+#define SIFR_UNSUBSCRIBE 7
+/* r, int: distinct prefixes: of the peers (PUB, XPUB), of its own (SUB, XSUB). */
+#define SIFR_TOPICS_COUNT 116
+/* rw, flag [0], now: deliver what does not match. PUB, XPUB and SUB, on both ends. */
+#define SIFR_INVERT_MATCHING 74
+/* w, flag [0], now: wait or give EAGAIN for a full peer, not drop. XPUB, PUB. */
+#define SIFR_XPUB_NODROP 69
+/* w, flag [0], now: receive every subscription, not the first of each prefix alone. XPUB, PUB. */
+#define SIFR_XPUB_VERBOSE 40
+/* w, flag [0], now: the same, and every cancelled one. XPUB, PUB. */
+#define SIFR_XPUB_VERBOSER 78
+/* w, flag [0], now: SIFR_SUBSCRIBE decides for the peer whose request was just read. XPUB. */
+#define SIFR_XPUB_MANUAL 71
+/* w, flag [0], now: the same, and the next message goes to that peer alone. XPUB. */
+#define SIFR_XPUB_MANUAL_LAST_VALUE 98
+/* w, bytes [none; empty clears], now: first message to each new subscriber. XPUB, PUB. */
+#define SIFR_XPUB_WELCOME_MSG 72
+/* w, flag [0], now: look for a subscription in a message's first frame alone. XPUB PUB XSUB. */
+#define SIFR_ONLY_FIRST_SUBSCRIBE 108
+/* w, flag [0], now: pass on every cancelled subscription, not the last alone. XSUB. */
+#define SIFR_XSUB_VERBOSE_UNSUBSCRIBE 115
+
+/* -- Connections -- */
+
+/* rw, int, >= -1 ms [100], later: wait before dialling again; 0 or -1: do not dial again. */
+#define SIFR_RECONNECT_IVL 18
+/* rw, int, >= 0 ms [0], later: double the wait up to this; 0: same wait, with jitter, each time. */
+#define SIFR_RECONNECT_IVL_MAX 21
+/* rw, int, SIFR_RECONNECT_STOP_* or-ed [0], later: after what not to dial again. */
+#define SIFR_RECONNECT_STOP 109
+#define SIFR_RECONNECT_STOP_CONN_REFUSED 1
+#define SIFR_RECONNECT_STOP_HANDSHAKE_FAILED 2
+#define SIFR_RECONNECT_STOP_AFTER_DISCONNECT 4
+/* rw, int, >= 0 ms [0], later: limit of one attempt to connect, tcp; 0: the system's. */
+#define SIFR_CONNECT_TIMEOUT 79
+/* rw, int, >= 0 ms [30000], later: limit of the handshake; 0: none. */
+#define SIFR_HANDSHAKE_IVL 66
+/* rw, int, >= 0 ms [0], later: send a PING this often; 0: never. */
+#define SIFR_HEARTBEAT_IVL 75
+/* rw, int, >= 0 ms [-1: as IVL], later: silence after a PING that ends a connection; 0: never. */
+#define SIFR_HEARTBEAT_TIMEOUT 77
+/* rw, int, 0 to 6553599 ms in steps of 100 [0], later: after what silence the peer should close. */
+#define SIFR_HEARTBEAT_TTL 76
+/* w, text, "X-name:value" [none], later: a property for the peer, see sifr_msg_gets; may repeat. */
+#define SIFR_METADATA 95
+/* r, int: how connections authenticate; SIFR_NULL: not at all. */
+#define SIFR_MECHANISM 43
+#define SIFR_NULL 0
+
+/* -- tcp and ipc -- */
+
+/* rw, bool [the context's], later: speak IPv6 beside IPv4. */
+#define SIFR_IPV6 42
+/* rw, bool [1], later: the inverse of SIFR_IPV6; use that. */
+#define SIFR_IPV4ONLY 31
+/* rw, int, >= 0 [100], later: connections that may wait to be accepted. */
+#define SIFR_BACKLOG 19
+/* rw, int, >= -1 bytes [-1: the system's], later: SO_SNDBUF. */
+#define SIFR_SNDBUF 11
+/* rw, int, >= -1 bytes [-1: the system's], later: SO_RCVBUF. */
+#define SIFR_RCVBUF 12
+/* rw, int, > 0 bytes [8192], later: bytes to read from the system at a time. */
+#define SIFR_IN_BATCH_SIZE 101
+/* rw, int, > 0 bytes [8192], later: bytes to gather for one write. */
+#define SIFR_OUT_BATCH_SIZE 102
+/* rw, int, >= -1 [-1: off], later: listening descriptor for the next binds; taken by them. */
+#define SIFR_USE_FD 89
+/* rw, int, -1 to 1 [-1: the system's], later: SO_KEEPALIVE. */
+#define SIFR_TCP_KEEPALIVE 34
+/* rw, int, >= -1 probes [-1: the system's], later: TCP_KEEPCNT. */
+#define SIFR_TCP_KEEPALIVE_CNT 35
+/* rw, int, >= -1 s [-1: the system's], later: TCP_KEEPIDLE. */
+#define SIFR_TCP_KEEPALIVE_IDLE 36
+/* rw, int, >= -1 s [-1: the system's], later: TCP_KEEPINTVL. */
+#define SIFR_TCP_KEEPALIVE_INTVL 37
+/* rw, int, >= 0 ms [0: the system's], later: TCP_USER_TIMEOUT. */
+#define SIFR_TCP_MAXRT 80
+/* rw, int, >= 0 [0], later: IP_TOS and IPV6_TCLASS. */
+#define SIFR_TOS 57
+/* rw, int, >= 0 [0], later: SO_PRIORITY. */
+#define SIFR_PRIORITY 112
+/* rw, int, any us [0], later: SO_BUSY_POLL. */
+#define SIFR_BUSY_POLL 113
+/* rw, text, 1 to 16 [""; NULL with 0 clears], later: SO_BINDTODEVICE. */
+#define SIFR_BINDTODEVICE 92
+#define SIFR_SOCKS_PROXY 68
+#define SIFR_SOCKS_USERNAME 99
+#define SIFR_SOCKS_PASSWORD 100
+/* w, text, "address/bits" [none; NULL with 0 clears], later: whom a tcp bind accepts; adds up. */
+#define SIFR_TCP_ACCEPT_FILTER 38
+/* w, pid_t [none; NULL with 0 clears], later: process whom an ipc bind accepts; adds up. */
+#define SIFR_IPC_FILTER_PID 58
+/* w, uid_t [none; NULL with 0 clears], later: user whom an ipc bind accepts; adds up. */
+#define SIFR_IPC_FILTER_UID 59
+/* w, gid_t [none; NULL with 0 clears], later: group whom an ipc bind accepts; adds up. */
+#define SIFR_IPC_FILTER_GID 60
+
+/*
+ * Sets an option of a socket.
+ *
+ *   option  SIFR_LINGER or another of the list above
+ *   value   the new value, copied; at any alignment
+ *   size    its size in bytes: exactly 4 or 8 for numbers; may be 0 for bytes
+ *
+ * Returns 0, or -1 with errno and nothing changed:
+ *   EINVAL    unknown or read-only option, not one of this socket type, or a wrong size or value
+ *   ETERM     the context is shutting down
+ *   ENOTSOCK  not an open socket        ENOMEM  out of memory
+ *
+ * Threads: any; calls on one socket take turns.
+ */
+SIFR_API int sifr_setsockopt(sifr_socket_t *sock, int option, const void *value, size_t size);
+
+/*
+ * Reads an option of a socket.
+ *
+ *   option  SIFR_TYPE or another of the list above
+ *   value   where to store it; at any alignment
+ *   size    in: the room there in bytes, exactly 4 or 8 for numbers, enough for bytes and text;
+ *           out: the bytes stored
+ *
+ * Returns 0, or -1 with errno and nothing stored:
+ *   EINVAL    unknown or write-only option, not one of this socket type, or a wrong size
+ *   ETERM     the context is shutting down
+ *   EINTR     SIFR_EVENTS in the child of a fork
+ *   ENOTSOCK  not an open socket
+ *
+ * Threads: any; calls on one socket take turns.
+ */
+SIFR_API int sifr_getsockopt(sifr_socket_t *sock, int option, void *value, size_t *size);
+
+/* ---- Endpoints -------------------------------------------------------------------------- */
+
+/*
+ * Offers an endpoint to peers. A socket may bind and connect any number.
+ *
+ *   endpoint  "tcp://host:port"  host an address, [IPv6], interface, name or *; port 0 or * for
+ *                                one of the system's choice, see SIFR_LAST_ENDPOINT
+ *             "ipc://path"       a file, replaced if it exists; @name is abstract (Linux), * a
+ *                                temporary file
+ *             "inproc://name"    any name, within this context
+ *
+ * Returns 0, or -1 with errno and no endpoint bound:
+ *   EINVAL           malformed endpoint
+ *   EPROTONOSUPPORT  unknown transport
+ *   ENOCOMPATPROTO   the transport cannot carry this socket type
+ *   EADDRINUSE       somebody has it        EADDRNOTAVAIL  not an address of this machine
+ *   ENODEV           no such interface, or the name does not resolve
+ *   EACCES           not allowed            ENOENT         no such directory (ipc)
+ *   ENAMETOOLONG     path longer than the system allows (ipc; 107 bytes on Linux)
+ *   EMTHREAD         no I/O thread may serve it (SIFR_IO_THREADS, SIFR_AFFINITY)
+ *   EMFILE           no descriptor left     ENOMEM         out of memory
+ *   ETERM            the context is shutting down
+ *   ENOTSOCK         not an open socket
+ *
+ * Threads: any; calls on one socket take turns.
+ * Source:  RFC 37 (ZMTP 3.1) for what is spoken on tcp and ipc.
+ */
+SIFR_API int sifr_bind(sifr_socket_t *sock, const char *endpoint);
+
+/*
+ * Connects to an endpoint, in the background: it need not exist yet, and a lost connection is made
+ * again after SIFR_RECONNECT_IVL. A second identical connect of SUB, PUB, REQ and DEALER does
+ * nothing, but for inproc.
+ *
+ *   endpoint  "tcp://host:port", or "tcp://source:port;host:port" to choose our own address;
+ *             "ipc://path" or "ipc://@name"; "inproc://name"
+ *
+ * Returns 0, or -1 with errno:
+ *   EINVAL           malformed endpoint, or SIFR_CONNECT_ROUTING_ID names a peer already known
+ *   EPROTONOSUPPORT  unknown transport
+ *   ENOCOMPATPROTO   the transport cannot carry this socket type
+ *   ENAMETOOLONG     path longer than the system allows (ipc)
+ *   EMTHREAD         no I/O thread may serve it
+ *   EMFILE           no descriptor left        ENOMEM  out of memory
+ *   ETERM            the context is shutting down
+ *   ENOTSOCK         not an open socket
+ * That a peer cannot be reached is no error: see sifr_socket_monitor.
+ *
+ * Threads: any; calls on one socket take turns.
+ * Source:  RFC 37 (ZMTP 3.1) for what is spoken on tcp and ipc.
+ */
+SIFR_API int sifr_connect(sifr_socket_t *sock, const char *endpoint);
+
+/*
+ * Withdraws a bound endpoint. Connections accepted there end, except those of inproc.
+ *
+ *   endpoint  as SIFR_LAST_ENDPOINT told it after sifr_bind, without wildcards
+ *
+ * Returns 0, or -1 with errno:
+ *   ENOENT           not an endpoint of this socket
+ *   EINVAL           malformed endpoint
+ *   EPROTONOSUPPORT  unknown transport        ENOCOMPATPROTO  not one of this socket type
+ *   ETERM            the context is shutting down
+ *   ENOTSOCK         not an open socket
+ *
+ * Threads: any; calls on one socket take turns.
+ */
+SIFR_API int sifr_unbind(sifr_socket_t *sock, const char *endpoint);
+
+/*
+ * Ends all connections made to an endpoint. Unsent messages go out for up to SIFR_LINGER; what was
+ * received from there but not read is dropped, except with inproc.
+ *
+ *   endpoint  as it was passed to sifr_connect
+ *
+ * Returns 0, or -1 with errno as sifr_unbind.
+ *
+ * Threads: any; calls on one socket take turns.
+ */
+SIFR_API int sifr_disconnect(sifr_socket_t *sock, const char *endpoint);
+
+/* ---- Messages --------------------------------------------------------------------------- */
+
+/*
+ * One frame of a message: its bytes, and what is known of where it came from. The caller provides
+ * the room, anywhere; the content is the library's. Begin with one of the sifr_msg_init functions,
+ * end with sifr_msg_close. Messages may outlive their socket and context.
+ */
+typedef struct sifr_msg {
+    unsigned char _[64];
+}
+#if defined(__GNUC__)
+__attribute__((aligned(sizeof(void *))))
+#endif
+sifr_msg_t;
+
+/*
+ * Frees what sifr_msg_init_data was given. Runs once, in any thread, with no lock held; it may
+ * call the library.
+ */
+typedef void sifr_free_fn(void *data, void *hint);
+
+/* Properties for sifr_msg_get. */
+#define SIFR_MORE 1   /* 1 if another frame of the same message follows */
+#define SIFR_SRCFD 2  /* descriptor of the connection it came by */
+#define SIFR_SHARED 3 /* 1 if others may hold the same bytes: do not change them */
+
+/* Properties for sifr_msg_gets. */
+#define SIFR_MSG_PROPERTY_ROUTING_ID "Routing-Id"
+#define SIFR_MSG_PROPERTY_SOCKET_TYPE "Socket-Type"
+#define SIFR_MSG_PROPERTY_USER_ID "User-Id"
+#define SIFR_MSG_PROPERTY_PEER_ADDRESS "Peer-Address"
+
+/*
+ * Begins an empty message.
+ *
+ *   msg  room for a message; what was there is overwritten, not closed
+ *
+ * Returns 0.
+ *
+ * Threads: one at a time for one message.
+ */
+SIFR_API int sifr_msg_init(sifr_msg_t *msg);
+
+/*
+ * Begins a message of a given size, to be filled through sifr_msg_data.
+ *
+ *   msg   room for a message; what was there is overwritten, not closed
+ *   size  in bytes; their content is not defined yet
+ *
+ * Returns 0, or -1 with errno and no message begun:
+ *   ENOMEM  out of memory, or a size beyond it
+ *
+ * Threads: one at a time for one message.
+ */
+SIFR_API int sifr_msg_init_size(sifr_msg_t *msg, size_t size);
+
+/*
+ * Begins a message with a copy of some bytes.
+ *
+ *   msg   room for a message; what was there is overwritten, not closed
+ *   buf   the bytes; may be NULL if size is 0
+ *   size  how many
+ *
+ * Returns 0, or -1 with errno and no message begun:
+ *   ENOMEM  out of memory        EFAULT  buf is NULL and size is not 0
+ *
+ * Threads: one at a time for one message.
+ */
+SIFR_API int sifr_msg_init_buffer(sifr_msg_t *msg, const void *buf, size_t size);
+
+/*
+ * Begins a message that uses the caller's bytes without copying.
+ *
+ *   msg      room for a message; what was there is overwritten, not closed
+ *   data     the bytes, taken on success and not to be changed while the message or a copy lives;
+ *            may be NULL if size is 0
+ *   size     how many
+ *   free_fn  called with data and hint when the last user of the bytes is gone, also when size is
+ *            0; NULL: they are constant, and never freed
+ *   hint     for free_fn
+ *
+ * Returns 0, or -1 with errno, no message begun and data still yours:
+ *   ENOMEM  out of memory        EFAULT  data is NULL and size is not 0
+ *
+ * Threads: one at a time for one message. free_fn may run in another.
+ */
+SIFR_API int sifr_msg_init_data(sifr_msg_t *msg, void *data, size_t size, sifr_free_fn *free_fn,
+                                void *hint);
+
+/*
+ * Ends a message and releases its bytes.
+ *
+ * Returns 0, or -1 with errno:
+ *   EFAULT  not an initialized message, or closed before
+ *
+ * Threads: one at a time for one message; copies are messages of their own.
+ */
+SIFR_API int sifr_msg_close(sifr_msg_t *msg);
+
+/*
+ * Moves the content of one message to another. What dst held is released and src is left empty,
+ * ready to use; with dst == src nothing happens.
+ *
+ *   dst, src  initialized messages
+ *
+ * Returns 0, or -1 with errno and nothing changed:
+ *   EFAULT  one of them is not an initialized message
+ *
+ * Threads: one at a time for one message.
+ */
+SIFR_API int sifr_msg_move(sifr_msg_t *dst, sifr_msg_t *src);
+
+/*
+ * Makes one message a copy of another, SIFR_MORE and properties included. What dst held is
+ * released. Small contents are copied, large ones shared: change neither afterwards.
+ *
+ *   dst, src  initialized messages
+ *
+ * Returns 0, or -1 with errno and nothing changed:
+ *   EFAULT  one of them is not an initialized message        ENOMEM  out of memory
+ *
+ * Threads: one at a time for one message; the copies then belong to any thread each.
+ */
+SIFR_API int sifr_msg_copy(sifr_msg_t *dst, sifr_msg_t *src);
+
+/*
+ * Tells where the bytes of a message are: never NULL, also when there are none, except for
+ * sifr_msg_init_data with NULL. They stay there until the message is moved, sent, received into or
+ * closed. What was received may lie at any alignment; sifr_msg_init_size aligns to 8.
+ *
+ * Returns the address, or NULL with errno:
+ *   EFAULT  not an initialized message
+ *
+ * Threads: one at a time for one message.
+ */
+SIFR_API void *sifr_msg_data(sifr_msg_t *msg);
+
+/*
+ * Tells the size of a message in bytes.
+ *
+ * Returns it, or 0 with errno:
+ *   EFAULT  not an initialized message
+ *
+ * Threads: one at a time for one message.
+ */
+SIFR_API size_t sifr_msg_size(const sifr_msg_t *msg);
+
+/*
+ * Tells whether a received frame has another behind it in its message.
+ *
+ * Returns 1 or 0, or 0 with errno:
+ *   EFAULT  not an initialized message
+ *
+ * Threads: one at a time for one message.
+ * Source:  RFC 37 (ZMTP 3.1) Framing, the MORE flag.
+ */
+SIFR_API int sifr_msg_more(const sifr_msg_t *msg);
+
+/*
+ * Reads a number that belongs to a message.
+ *
+ *   property  SIFR_MORE, SIFR_SRCFD or SIFR_SHARED
+ *
+ * Returns the value, or -1 with errno:
+ *   EINVAL  unknown property, or SIFR_SRCFD of what came by no descriptor
+ *   EFAULT  not an initialized message
+ *
+ * Threads: one at a time for one message.
+ */
+SIFR_API int sifr_msg_get(const sifr_msg_t *msg, int property);
+
+/*
+ * Would set a number that belongs to a message; there is none that may be set.
+ *
+ * Returns -1 with errno:
+ *   EINVAL  always
+ *
+ * Threads: any.
+ */
+SIFR_API int sifr_msg_set(sifr_msg_t *msg, int property, int value);
+
+/*
+ * Reads a text that belongs to a received message.
+ *
+ *   name  "Socket-Type"   the peer's type, e.g. "PUSH"
+ *         "Routing-Id"    its SIFR_ROUTING_ID, up to the first zero byte; also "Identity"
+ *         "Peer-Address"  tcp: its numeric address without port; ipc: localhost:uid:gid:pid
+ *         "User-Id"       whom an authenticator found it to be
+ *         "X-..."         what it set with SIFR_METADATA
+ *
+ * Returns a text that lives as long as the message, or NULL with errno:
+ *   EINVAL  no such property; inproc messages have none
+ *   EFAULT  not an initialized message
+ *
+ * Threads: one at a time for one message.
+ * Source:  RFC 37 (ZMTP 3.1) Metadata; RFC 27 (ZAP) for User-Id.
+ */
+SIFR_API const char *sifr_msg_gets(const sifr_msg_t *msg, const char *name);
+
+/* ---- Sending and receiving -------------------------------------------------------------- */
+
+/* Flags, to be or-ed; other bits are ignored. */
+#define SIFR_DONTWAIT 1 /* fail with EAGAIN rather than wait */
+#define SIFR_SNDMORE 2  /* more frames of this message follow */
+
+/*
+ * Sends one frame.
+ *
+ *   msg    an initialized message of 0 to 2^63-1 bytes; taken on success (left
+ *          empty, ready to fill again), still yours on failure
+ *   sock   an open socket
+ *   flags  0, or SIFR_DONTWAIT (fail rather than wait), SIFR_SNDMORE (more
+ *          frames of this message follow; the peer gets all of them or none)
+ *
+ * Returns the frame's size in bytes (at most INT_MAX), or -1 with errno:
+ *   EAGAIN        no peer had room: at once with SIFR_DONTWAIT, else after SIFR_SNDTIMEO
+ *   EFSM          not this socket's turn (REQ awaiting its reply, REP without a request)
+ *   EHOSTUNREACH  no such peer (ROUTER with SIFR_ROUTER_MANDATORY)
+ *   ENOTSUP       this socket type cannot send
+ *   ETERM         the context is shutting down
+ *   EINTR         a signal came while waiting; nothing was sent
+ *   ENOTSOCK      not an open socket        EFAULT  not an initialized message
+ *   ENOMEM        out of memory; nothing was sent
+ *
+ * Threads: any; calls on one socket take turns, frame by frame: threads that send messages of
+ *          several frames on one socket must take turns themselves.
+ * Source:  RFC 37 (ZMTP 3.1) Messages; RFC 28 to 31 for each socket type.
+ */
+SIFR_API int sifr_msg_send(sifr_msg_t *msg, sifr_socket_t *sock, int flags);
+
+/*
+ * Receives one frame. Of a message either all frames arrive or none.
+ *
+ *   msg    an initialized message; what it held is released. Filled on success; on failure still
+ *          a message, of unknown content
+ *   sock   an open socket
+ *   flags  0, or SIFR_DONTWAIT (fail rather than wait)
+ *
+ * Returns the frame's size in bytes (at most INT_MAX), or -1 with errno:
+ *   EAGAIN    nothing there: at once with SIFR_DONTWAIT, else after SIFR_RCVTIMEO
+ *   EFSM      not this socket's turn (REQ before its request, REP before its reply)
+ *   ENOTSUP   this socket type cannot receive
+ *   ETERM     the context is shutting down
+ *   EINTR     a signal came while waiting; nothing was received
+ *   ENOTSOCK  not an open socket        EFAULT  not an initialized message
+ *   ENOMEM    out of memory; what was there stays for the next call
+ *
+ * Threads: any; calls on one socket take turns, frame by frame.
+ * Source:  RFC 37 (ZMTP 3.1) Messages; RFC 28 to 31 for each socket type.
+ */
+SIFR_API int sifr_msg_recv(sifr_msg_t *msg, sifr_socket_t *sock, int flags);
+
+/*
+ * Sends a copy of some bytes as one frame.
+ *
+ *   sock   an open socket
+ *   buf    the bytes; may be NULL if len is 0
+ *   len    how many
+ *   flags  as sifr_msg_send
+ *
+ * Returns len (at most INT_MAX), or -1 with errno as sifr_msg_send, and:
+ *   EFAULT  buf is NULL and len is not 0
+ *
+ * Threads: as sifr_msg_send.
+ */
+SIFR_API int sifr_send(sifr_socket_t *sock, const void *buf, size_t len, int flags);
+
+/*
+ * Sends constant bytes as one frame, without copying where that helps.
+ *
+ *   buf  the bytes, which must stay as they are as long as the process uses the library; never
+ *        freed by it
+ * The other arguments, results and threads are as those of sifr_send.
+ */
+SIFR_API int sifr_send_const(sifr_socket_t *sock, const void *buf, size_t len, int flags);
+
+/*
+ * Receives one frame into a buffer. What does not fit is lost; no NUL is added.
+ *
+ *   sock   an open socket
+ *   buf    where to store it; may be NULL if len is 0
+ *   len    the room there in bytes
+ *   flags  as sifr_msg_recv
+ *
+ * Returns the frame's true size in bytes (at most INT_MAX), greater than len if it was cut, or -1
+ * with errno as sifr_msg_recv, and:
+ *   EFAULT  buf is NULL and len is not 0
+ *
+ * Threads: as sifr_msg_recv.
+ */
+SIFR_API int sifr_recv(sifr_socket_t *sock, void *buf, size_t len, int flags);
+
+/* ---- Polling ---------------------------------------------------------------------------- */
+
+/* What to wait for, and what was found; to be or-ed. */
+#define SIFR_POLLIN 1  /* a receive would not wait */
+#define SIFR_POLLOUT 2 /* a send would not wait */
+#define SIFR_POLLERR 4 /* error or hang-up; descriptors alone, and also unasked */
+#define SIFR_POLLPRI 8 /* urgent data; descriptors alone */
+
+typedef struct sifr_pollitem {
+    sifr_socket_t *socket; /* a socket, or NULL to watch fd */
+    int fd;                /* a descriptor, -1 for none; ignored beside a socket */
+    short events;          /* what to wait for */
+    short revents;         /* what was found; written by sifr_poll */
+} sifr_pollitem_t;
+
+/*
+ * Waits until something in a list is ready. It looks at what is, not at what changed, and looks
+ * once even if it may not wait.
+ *
+ *   items    the list; may be NULL if n is 0
+ *   n        how many items
+ *   timeout  in milliseconds; < 0: for ever
+ *
+ * Returns how many items have revents other than 0; 0 if the time passed; or -1 with errno:
+ *   EINVAL    n < 0
+ *   EFAULT    items is NULL and n > 0
+ *   ENOTSOCK  an item's socket is not open
+ *   ETERM     the context of one of the sockets is shutting down
+ *   EINTR     a signal came while waiting
+ *   ENOMEM    out of memory
+ *
+ * Threads: any; the items belong to one thread at a time.
+ */
+SIFR_API int sifr_poll(sifr_pollitem_t *items, int n, long timeout);
+
+/* ---- Monitoring ------------------------------------------------------------------------- */
+
+/*
+ * What can happen to connections of tcp and ipc, and the value that comes with it. "fd" is the
+ * connection's descriptor, by which its events belong together.
+ */
+#define SIFR_EVENT_CONNECTED 0x0001                  /* fd */
+#define SIFR_EVENT_CONNECT_DELAYED 0x0002            /* errno: EINPROGRESS */
+#define SIFR_EVENT_CONNECT_RETRIED 0x0004            /* ms until the next attempt */
+#define SIFR_EVENT_LISTENING 0x0008                  /* fd */
+#define SIFR_EVENT_BIND_FAILED 0x0010                /* errno */
+#define SIFR_EVENT_ACCEPTED 0x0020                   /* fd */
+#define SIFR_EVENT_ACCEPT_FAILED 0x0040              /* errno */
+#define SIFR_EVENT_CLOSED 0x0080                     /* fd of a listener or attempt */
+#define SIFR_EVENT_CLOSE_FAILED 0x0100               /* errno */
+#define SIFR_EVENT_DISCONNECTED 0x0200               /* fd */
+#define SIFR_EVENT_MONITOR_STOPPED 0x0400            /* 0; the last event */
+#define SIFR_EVENT_HANDSHAKE_FAILED_NO_DETAIL 0x0800 /* errno */
+#define SIFR_EVENT_HANDSHAKE_SUCCEEDED 0x1000        /* 0; messages can flow */
+#define SIFR_EVENT_HANDSHAKE_FAILED_PROTOCOL 0x2000  /* SIFR_PROTOCOL_ERROR_* */
+#define SIFR_EVENT_HANDSHAKE_FAILED_AUTH 0x4000      /* status 300, 400 or 500 */
+#define SIFR_EVENT_ALL 0xFFFF
+
+/* How a peer broke the protocol. */
+#define SIFR_PROTOCOL_ERROR_ZMTP_UNSPECIFIED 0x10000000
+#define SIFR_PROTOCOL_ERROR_ZMTP_UNEXPECTED_COMMAND 0x10000001
+#define SIFR_PROTOCOL_ERROR_ZMTP_INVALID_SEQUENCE 0x10000002
+#define SIFR_PROTOCOL_ERROR_ZMTP_KEY_EXCHANGE 0x10000003
+#define SIFR_PROTOCOL_ERROR_ZMTP_MALFORMED_COMMAND_UNSPECIFIED 0x10000011
+#define SIFR_PROTOCOL_ERROR_ZMTP_MALFORMED_COMMAND_MESSAGE 0x10000012
+#define SIFR_PROTOCOL_ERROR_ZMTP_MALFORMED_COMMAND_HELLO 0x10000013
+#define SIFR_PROTOCOL_ERROR_ZMTP_MALFORMED_COMMAND_INITIATE 0x10000014
+#define SIFR_PROTOCOL_ERROR_ZMTP_MALFORMED_COMMAND_ERROR 0x10000015
+#define SIFR_PROTOCOL_ERROR_ZMTP_MALFORMED_COMMAND_READY 0x10000016
+#define SIFR_PROTOCOL_ERROR_ZMTP_MALFORMED_COMMAND_WELCOME 0x10000017
+#define SIFR_PROTOCOL_ERROR_ZMTP_INVALID_METADATA 0x10000018
+#define SIFR_PROTOCOL_ERROR_ZMTP_CRYPTOGRAPHIC 0x11000001
+#define SIFR_PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH 0x11000002
+#define SIFR_PROTOCOL_ERROR_ZAP_UNSPECIFIED 0x20000000
+#define SIFR_PROTOCOL_ERROR_ZAP_MALFORMED_REPLY 0x20000001
+#define SIFR_PROTOCOL_ERROR_ZAP_BAD_REQUEST_ID 0x20000002
+#define SIFR_PROTOCOL_ERROR_ZAP_BAD_VERSION 0x20000003
+#define SIFR_PROTOCOL_ERROR_ZAP_INVALID_STATUS_CODE 0x20000004
+#define SIFR_PROTOCOL_ERROR_ZAP_INVALID_METADATA 0x20000005
+#define SIFR_PROTOCOL_ERROR_WS_UNSPECIFIED 0x30000000
+
+/*
+ * Reports what happens to a socket's connections. The library binds a PAIR socket to an inproc
+ * endpoint; the program connects one of its own and receives a message of two frames an event:
+ *
+ *   frame 1   +--------+--------+--------+--------+--------+--------+
+ *             |   event: u16    |            value: u32             |   native byte order
+ *             +--------+--------+--------+--------+--------+--------+
+ *   frame 2   the endpoint as text, without NUL: bound, or as passed to sifr_connect
+ *
+ *   sock    the socket to watch
+ *   addr    "inproc://name"; replaces an earlier one. NULL: stop, with SIFR_EVENT_MONITOR_STOPPED
+ *   events  SIFR_EVENT_* to report, or-ed
+ *
+ * Returns 0, or -1 with errno:
+ *   EINVAL           malformed addr, or unknown events
+ *   EPROTONOSUPPORT  addr is not inproc
+ *   EADDRINUSE       somebody has that name; nothing is reported any more
+ *   EMFILE           SIFR_MAX_SOCKETS reached        ENOMEM  out of memory
+ *   ETERM            the context is shutting down
+ *   ENOTSOCK         not an open socket
+ *
+ * Events never hold up the socket: those that nobody reads are kept in order, at least 10,000 of
+ * them, and beyond that dropped.
+ *
+ * Threads: any; calls on one socket take turns.
+ */
+SIFR_API int sifr_socket_monitor(sifr_socket_t *sock, const char *addr, int events);
+
+/* ---- Proxy ------------------------------------------------------------------------------ */
+
+/*
+ * Forwards whole messages between two sockets in both directions, each when the other has room,
+ * until the context ends.
+ *
+ *   frontend, backend  open sockets, which are the proxy's while it runs; may be the same one
+ *   capture            NULL, or a PUB, DEALER, PUSH or PAIR that gets a copy of each message
+ *                      before it is forwarded; if it has no room, the proxy waits for it
+ *
+ * Returns only with -1 and errno:
+ *   ETERM     the context is shutting down, the usual end
+ *   EINTR     a signal came while waiting; call again to go on
+ *   EFAULT    frontend or backend is NULL
+ *   ENOTSOCK  one of the sockets is not open        ENOMEM  out of memory
+ *
+ * Threads: any; it keeps the calling thread.
+ */
+SIFR_API int sifr_proxy(sifr_socket_t *frontend, sifr_socket_t *backend, sifr_socket_t *capture);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
