@@ -1,0 +1,63 @@
+/* The library's only calls of malloc and its kin. */
+#include "base/alloc.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Number of the request that fails; 0 none. Written by tests only, while nothing else runs. */
+static _Atomic long fail_at;
+static _Atomic int fail_sticky;
+static _Atomic long requests;
+
+static int refused(void)
+{
+    long at = atomic_load_explicit(&fail_at, memory_order_relaxed);
+    long n;
+
+    if (at == 0) /* the way of every program but a test: one load, no shared write */
+        return 0;
+    n = atomic_fetch_add(&requests, 1) + 1;
+    return n == at || (n > at && atomic_load(&fail_sticky));
+}
+
+void *sf_alloc(size_t size)
+{
+    return refused() ? NULL : calloc(1, size ? size : 1);
+}
+
+void *sf_alloc_raw(size_t size)
+{
+    return refused() ? NULL : malloc(size ? size : 1);
+}
+
+void *sf_realloc(void *p, size_t size)
+{
+    return refused() ? NULL : realloc(p, size ? size : 1);
+}
+
+char *sf_alloc_text(const void *from, size_t n)
+{
+    char *to = sf_alloc_raw(n + 1);
+
+    if (!to)
+        return NULL;
+    if (n)
+        memcpy(to, from, n);
+    to[n] = 0;
+    return to;
+}
+
+void sf_free(void *p)
+{
+    free(p);
+}
+
+long sf_alloc_fail(long n, int sticky)
+{
+    long seen = atomic_exchange(&requests, 0);
+
+    atomic_store(&fail_sticky, sticky);
+    atomic_store(&fail_at, n);
+    return seen;
+}

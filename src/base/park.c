@@ -1,0 +1,77 @@
+/* Sleeping on a word: futex on Linux. */
+#include "base/park.h"
+#include "base/clock.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { HOUR_MS = 3600 * 1000 };
+
+static long futex(_Atomic uint32_t *word, int op, uint32_t value, const struct timespec *timeout)
+{
+    return syscall(SYS_futex, word, op | FUTEX_PRIVATE_FLAG, value, timeout, NULL, 0);
+}
+
+void sf_lock_take(struct sf_lock *l)
+{
+    uint32_t free = 0;
+
+    if (atomic_compare_exchange_strong_explicit(&l->state, &free, 1, memory_order_acquire,
+                                                memory_order_relaxed))
+        return;
+    while (atomic_exchange_explicit(&l->state, 2, memory_order_acquire) != 0)
+        futex(&l->state, FUTEX_WAIT, 2, NULL);
+}
+
+bool sf_lock_try(struct sf_lock *l)
+{
+    uint32_t free = 0;
+
+    return atomic_compare_exchange_strong(&l->state, &free, 1);
+}
+
+void sf_lock_drop(struct sf_lock *l)
+{
+    /* A full barrier: who looks again after dropping must not look before (core/socket.c). */
+    if (atomic_exchange(&l->state, 0) == 2)
+        futex(&l->state, FUTEX_WAKE, 1, NULL);
+}
+
+uint32_t sf_bell_enter(struct sf_bell *b)
+{
+    atomic_fetch_add(&b->waiters, 1);
+    return atomic_load(&b->rings);
+}
+
+void sf_bell_leave(struct sf_bell *b)
+{
+    atomic_fetch_sub(&b->waiters, 1);
+}
+
+int sf_bell_wait(struct sf_bell *b, uint32_t ticket, int64_t timeout_ms)
+{
+    /* Always with a limit: without one, a signal with SA_RESTART would not end the wait. */
+    int64_t slice = timeout_ms < 0 || timeout_ms > HOUR_MS ? HOUR_MS : timeout_ms;
+    struct timespec t = {.tv_sec = slice / 1000, .tv_nsec = slice % 1000 * 1000000};
+
+    if (timeout_ms == 0)
+        return -EAGAIN;
+    if (futex(&b->rings, FUTEX_WAIT, ticket, &t) == 0)
+        return 0;
+    switch (errno) {
+    case EINTR: return -EINTR;
+    case ETIMEDOUT: return slice == timeout_ms ? -EAGAIN : 0;
+    default: return 0; /* EAGAIN: rung before the sleep began */
+    }
+}
+
+void sf_bell_ring(struct sf_bell *b)
+{
+    atomic_fetch_add(&b->rings, 1);
+    if (atomic_load(&b->waiters) != 0)
+        futex(&b->rings, FUTEX_WAKE, INT_MAX, NULL);
+}
