@@ -1,0 +1,223 @@
+/* Messages: bytes inside the handle, or shared and counted. */
+#include "wire/msg.h"
+#include "base/alloc.h"
+#include "wire/chunk.h"
+
+#include <errno.h>
+#include <string.h>
+
+struct sf_owner_user {
+    struct sf_owner owner;
+    void *data;
+    void *hint;
+    void (*free_fn)(void *, void *);
+    struct sf_owner_user *next; /* among those whose free function is due */
+};
+
+/* This thread's: how many locks of the library it holds, and the free functions that wait for that. */
+static _Thread_local struct {
+    unsigned holds;
+    bool running;
+    struct sf_owner_user *first, **last;
+} due __attribute__((tls_model("initial-exec")));
+
+static void run_due(void)
+{
+    if (due.running) /* a free function came back into the library: the outer turn goes on */
+        return;
+    due.running = true;
+    while (due.first) {
+        struct sf_owner_user *u = due.first;
+
+        due.first = u->next;
+        u->free_fn(u->data, u->hint);
+        sf_free(u);
+    }
+    due.running = false;
+}
+
+static void release_user(struct sf_owner_user *u)
+{
+    if (!u->free_fn) {
+        sf_free(u);
+        return;
+    }
+    u->next = NULL;
+    if (due.first)
+        *due.last = u;
+    else
+        due.first = u;
+    due.last = &u->next;
+    if (due.holds == 0)
+        run_due();
+}
+
+void sf_owner_hold(void)
+{
+    due.holds++;
+}
+
+void sf_owner_release(void)
+{
+    if (--due.holds == 0 && due.first) {
+        int err = errno; /* a free function must not change what the call answers */
+
+        run_due();
+        errno = err;
+    }
+}
+
+void sf_owner_unref(struct sf_owner *o)
+{
+    if (!o || atomic_fetch_sub_explicit(&o->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    switch ((enum sf_owner_kind)o->kind) {
+    case SF_OWNER_HEAP: sf_free(o); break;
+    case SF_OWNER_USER: release_user((struct sf_owner_user *)o); break;
+    case SF_OWNER_CHUNK: sf_chunk_free((struct sf_chunk *)o); break;
+    }
+}
+
+struct sf_meta *sf_meta_new(size_t size)
+{
+    struct sf_meta *m = sf_alloc(sizeof *m + size);
+
+    if (!m)
+        return NULL;
+    atomic_init(&m->refs, 1);
+    m->fd = -1;
+    m->size = size;
+    return m;
+}
+
+struct sf_meta *sf_meta_ref(struct sf_meta *m)
+{
+    if (m)
+        atomic_fetch_add_explicit(&m->refs, 1, memory_order_relaxed);
+    return m;
+}
+
+void sf_meta_unref(struct sf_meta *m)
+{
+    if (m && atomic_fetch_sub_explicit(&m->refs, 1, memory_order_acq_rel) == 1)
+        sf_free(m);
+}
+
+const char *sf_meta_get(const struct sf_meta *m, const char *name)
+{
+    const char *at, *end;
+
+    if (!m)
+        return NULL;
+    for (at = m->text, end = at + m->size; at < end;) {
+        const char *value = at + strlen(at) + 1;
+
+        if (strcmp(at, name) == 0)
+            return value;
+        at = value + strlen(value) + 1;
+    }
+    return NULL;
+}
+
+static void become_slice(struct sf_msg *m, uint8_t *data, size_t size, struct sf_owner *owner)
+{
+    sf_msg_init(m);
+    m->kind = SF_MSG_SLICE;
+    m->check = SF_MSG_SLICE ^ SF_MSG_CHECK;
+    m->slice.data = data;
+    m->slice.size = size;
+    m->slice.owner = owner;
+}
+
+int sf_msg_init_size(struct sf_msg *m, size_t size)
+{
+    struct sf_owner *o;
+
+    if (size <= SF_MSG_INLINE) {
+        sf_msg_init(m);
+        m->small_size = (uint8_t)size;
+        return 0;
+    }
+    if (size > SIZE_MAX / 2)
+        return -ENOMEM;
+    o = sf_owner_new(size);
+    if (!o)
+        return -ENOMEM;
+    become_slice(m, sf_owner_bytes(o), size, o);
+    return 0;
+}
+
+int sf_msg_init_copy(struct sf_msg *m, const void *bytes, size_t size)
+{
+    int err = sf_msg_init_size(m, size);
+
+    if (err == 0 && size)
+        memcpy(sf_msg_data(m), bytes, size);
+    return err;
+}
+
+int sf_msg_init_data(struct sf_msg *m, void *data, size_t size, void (*free_fn)(void *, void *),
+                     void *hint)
+{
+    struct sf_owner_user *u = NULL;
+
+    if (free_fn) {
+        u = sf_alloc(sizeof *u);
+        if (!u)
+            return -ENOMEM;
+        atomic_init(&u->owner.refs, 1);
+        u->owner.kind = SF_OWNER_USER;
+        u->data = data;
+        u->hint = hint;
+        u->free_fn = free_fn;
+    }
+    become_slice(m, data, size, u ? &u->owner : NULL);
+    return 0;
+}
+
+void sf_msg_init_slice(struct sf_msg *m, uint8_t *data, size_t size, struct sf_owner *owner)
+{
+    become_slice(m, data, size, owner);
+}
+
+void sf_msg_close(struct sf_msg *m)
+{
+    if (m->kind == SF_MSG_SLICE)
+        sf_owner_unref(m->slice.owner);
+    if (m->meta)
+        sf_meta_unref(m->meta);
+    m->kind = 0;
+    m->check = 0;
+}
+
+void sf_msg_move(struct sf_msg *to, struct sf_msg *from)
+{
+    struct sf_msg old = *to;
+
+    if (to == from)
+        return;
+    *to = *from;
+    sf_msg_init(from);
+    sf_msg_close(&old);
+}
+
+void sf_msg_share(struct sf_msg *to, struct sf_msg *from)
+{
+    if (from->kind == SF_MSG_SLICE) {
+        from->flags |= SF_MSG_SHARED;
+        sf_owner_ref(from->slice.owner);
+    }
+    sf_meta_ref(from->meta);
+    *to = *from;
+}
+
+void sf_msg_cut(struct sf_msg *m, size_t n)
+{
+    if (m->kind == SF_MSG_SLICE) {
+        m->slice.data += n;
+        m->slice.size -= n;
+    } else {
+        m->small_size = (uint8_t)(m->small_size - n);
+        memmove(m->small, m->small + n, m->small_size);
+    }
+}

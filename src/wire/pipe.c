@@ -1,0 +1,804 @@
+/* Queues of framed messages between a writer and a reader. */
+#include "wire/pipe.h"
+#include "base/alloc.h"
+#include "wire/frame.h"
+
+#include <errno.h>
+#include <string.h>
+
+enum { BYTES = SF_CHUNK_FINAL - 1 };
+
+int sf_pipe_new(struct sf_pipe **out, bool conflate)
+{
+    struct sf_pipe *p = sf_alloc(sizeof *p + 64);
+
+    if (!p)
+        return -ENOMEM;
+    atomic_init(&p->refs, 1);
+    p->conflate = conflate;
+    p->grow = SF_PIPE_CHUNK_MIN;
+    *out = p;
+    return 0;
+}
+
+struct sf_pipe *sf_pipe_ref(struct sf_pipe *p)
+{
+    atomic_fetch_add_explicit(&p->refs, 1, memory_order_relaxed);
+    return p;
+}
+
+void sf_pipe_unref(struct sf_pipe *p)
+{
+    if (!p || atomic_fetch_sub_explicit(&p->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    if (!p->head)
+        p->head = atomic_load_explicit(&p->first, memory_order_acquire);
+    while (p->head) {
+        struct sf_chunk *c = p->head;
+
+        p->head = atomic_load_explicit(&c->next, memory_order_acquire);
+        sf_owner_unref(&c->owner);
+    }
+    if (p->has_cell)
+        sf_msg_close(&p->cell);
+    sf_meta_unref(p->meta);
+    sf_free(p);
+}
+
+void sf_pipe_set_mark(struct sf_pipe *p, int end, int messages)
+{
+    int a, b;
+
+    atomic_store(&p->marks[end], messages);
+    a = atomic_load(&p->marks[0]);
+    b = atomic_load(&p->marks[1]);
+    if (a < 0 || b < 0)
+        a = a < 0 ? b : a;
+    else if (a == 0 || b == 0 || a > INT32_MAX - b)
+        a = 0;
+    else
+        a += b;
+    atomic_store(&p->mark, a < 0 ? 0 : a);
+}
+
+/* --- The writer's ------------------------------------------------------ */
+
+static uint32_t capacity(const struct sf_pipe *p)
+{
+    struct sf_chunk *c = p->tail;
+    uint32_t segs = atomic_load_explicit(&c->n_segs, memory_order_relaxed);
+
+    return c->size - segs * (uint32_t)sizeof(struct sf_segment);
+}
+
+/* A new tail with room for `need` bytes; raw bytes move there. */
+static int extend(struct sf_pipe *p, size_t need, size_t size)
+{
+    struct sf_chunk *old = p->tail;
+    struct sf_chunk *c;
+
+    need += p->raw + sizeof(struct sf_segment);
+    if (need > SF_CHUNK_MAX)
+        return -ENOMEM;
+    c = sf_chunk_new(need > size ? need : size, p->meta);
+    if (!c)
+        return -ENOMEM;
+    if (p->raw)
+        memcpy(c->bytes, old->bytes + p->fill, p->raw);
+    if (!old) {
+        p->msg_chunk = c;
+        atomic_store_explicit(&p->first, c, memory_order_release);
+    } else {
+        atomic_store_explicit(&old->next, c, memory_order_relaxed);
+        if (p->msg_chunk == old && p->msg_at == p->fill) {
+            /* A message's end: the reader may go on to the new chunk at once. */
+            atomic_store_explicit(&old->done, p->fill | SF_CHUNK_FINAL, memory_order_release);
+            p->dirty = false;
+            p->msg_chunk = c;
+        } else {
+            /* In a message: only what was whole before is to be seen. */
+            if (p->msg_chunk != old) /* a chunk in its middle: seen once the first is */
+                atomic_store_explicit(&old->done, p->fill | SF_CHUNK_FINAL, memory_order_relaxed);
+            else
+                p->open_end = p->fill;
+        }
+        if (p->msg_chunk == c)
+            p->msg_at = p->msg_segs = 0;
+    }
+    p->tail = c;
+    p->fill = 0;
+    return 0;
+}
+
+static int reserve(struct sf_pipe *p, size_t need)
+{
+    if (p->tail && p->fill + p->raw + need + sizeof(struct sf_segment) <= capacity(p))
+        return 0;
+    if (p->grow < SF_PIPE_CHUNK_MAX && p->tail)
+        p->grow *= 2;
+    return extend(p, need, p->grow);
+}
+
+bool sf_pipe_has_room(struct sf_pipe *p)
+{
+    int mark = atomic_load_explicit(&p->mark, memory_order_relaxed);
+
+    if (mark <= 0 || p->conflate || p->written - p->taken_seen < (uint64_t)mark)
+        return true;
+    p->taken_seen = atomic_load_explicit(&p->taken, memory_order_acquire);
+    if (p->written - p->taken_seen < (uint64_t)mark)
+        return true;
+    /*
+     * Full: say so, then look again. The reader stores `taken`, then looks at
+     * wants_room; both sides have a full fence between, so one of them sees
+     * the other's store.
+     */
+    atomic_store_explicit(&p->wants_room, 1, memory_order_relaxed);
+    atomic_thread_fence(memory_order_seq_cst);
+    p->taken_seen = atomic_load_explicit(&p->taken, memory_order_acquire);
+    return p->written - p->taken_seen < (uint64_t)mark;
+}
+
+void sf_pipe_commit(struct sf_pipe *p)
+{
+    struct sf_chunk *first = p->msg_chunk;
+
+    if (first != p->tail) {
+        /* The last chunk first, the one where the message began last. */
+        atomic_store_explicit(&p->tail->done, p->fill, memory_order_relaxed);
+        atomic_store_explicit(&first->done, p->open_end | SF_CHUNK_FINAL, memory_order_release);
+        p->msg_chunk = p->tail;
+        p->dirty = false;
+    } else {
+        p->dirty = true;
+    }
+    p->msg_at = p->fill;
+    p->msg_segs = atomic_load_explicit(&p->tail->n_segs, memory_order_relaxed);
+    p->open = false;
+    p->open_bytes = 0;
+    p->written++;
+}
+
+void sf_pipe_publish(struct sf_pipe *p)
+{
+    if (!p->dirty)
+        return;
+    p->dirty = false;
+    atomic_store_explicit(&p->msg_chunk->done, p->msg_at, memory_order_release);
+}
+
+static void add_segment(struct sf_pipe *p, uint8_t *data, uint64_t size, struct sf_owner *owner)
+{
+    uint32_t n = atomic_load_explicit(&p->tail->n_segs, memory_order_relaxed);
+    struct sf_segment *s = sf_chunk_segment(p->tail, n);
+
+    s->data = data;
+    s->size = size;
+    s->owner = owner;
+    s->at = p->fill;
+    atomic_store_explicit(&p->tail->n_segs, n + 1, memory_order_release);
+}
+
+/* Replaces the newest message. */
+static int put_cell(struct sf_pipe *p, struct sf_msg *m)
+{
+    struct sf_msg old, copy;
+    bool had;
+
+    sf_msg_share(&copy, m);
+    copy.flags = 0;
+    sf_lock_take(&p->cell_lock);
+    had = p->has_cell;
+    old = p->cell;
+    p->cell = copy;
+    p->has_cell = true;
+    sf_lock_drop(&p->cell_lock);
+    if (had)
+        sf_msg_close(&old);
+    return 0;
+}
+
+static int put_bytes(struct sf_pipe *p, struct sf_msg *m, unsigned flags)
+{
+    size_t size = sf_msg_size(m);
+    bool inside = size <= SF_PIPE_INLINE;
+    int err;
+
+    err = reserve(p, SF_FRAME_HEADER_MAX + (inside ? size : 0));
+    if (err) {
+        sf_pipe_rollback(p);
+        return err;
+    }
+    p->fill += (uint32_t)sf_frame_put(p->tail->bytes + p->fill, flags, size);
+    if (!inside) {
+        add_segment(p, sf_msg_data(m), size, sf_owner_ref(m->slice.owner));
+        m->flags |= SF_MSG_SHARED;
+    } else if (size) {
+        memcpy(p->tail->bytes + p->fill, sf_msg_data(m), size);
+        p->fill += (uint32_t)size;
+    }
+    p->written_bytes += size;
+    p->open = true;
+    return 0;
+}
+
+int sf_pipe_put(struct sf_pipe *p, struct sf_msg *m, unsigned flags)
+{
+    int err;
+
+    if (p->conflate)
+        return put_cell(p, m);
+    err = put_bytes(p, m, flags);
+    if (err)
+        return err;
+    if (!(flags & SF_FRAME_MORE)) {
+        sf_pipe_commit(p);
+        sf_pipe_publish(p);
+    }
+    return 0;
+}
+
+int sf_pipe_put_command(struct sf_pipe *p, const char *name, const void *body, size_t size)
+{
+    size_t n = strlen(name), all = 1 + n + size;
+    uint8_t *to;
+    int err;
+
+    err = reserve(p, SF_FRAME_HEADER_MAX + all);
+    if (err)
+        return err;
+    to = p->tail->bytes + p->fill;
+    to += sf_frame_put(to, SF_FRAME_COMMAND, all);
+    *to++ = (uint8_t)n;
+    memcpy(to, name, n);
+    if (size)
+        memcpy(to + n, body, size);
+    p->fill = (uint32_t)(to + n + size - p->tail->bytes);
+    sf_pipe_commit(p);
+    sf_pipe_publish(p);
+    return 0;
+}
+
+void sf_pipe_rollback(struct sf_pipe *p)
+{
+    struct sf_chunk *c = p->msg_chunk, *after;
+    uint32_t n;
+
+    if (!c)
+        return;
+    after = atomic_load_explicit(&c->next, memory_order_relaxed);
+    atomic_store_explicit(&c->next, NULL, memory_order_relaxed);
+    while (after) {
+        struct sf_chunk *gone = after;
+
+        after = atomic_load_explicit(&gone->next, memory_order_relaxed);
+        sf_owner_unref(&gone->owner);
+    }
+    n = atomic_load_explicit(&c->n_segs, memory_order_relaxed);
+    atomic_store_explicit(&c->n_segs, p->msg_segs, memory_order_relaxed);
+    while (n > p->msg_segs)
+        sf_owner_unref(sf_chunk_segment(c, --n)->owner);
+    p->tail = c;
+    p->fill = p->msg_at;
+    p->raw = 0;
+    p->open = false;
+    p->open_bytes = 0;
+}
+
+bool sf_pipe_must_wake(struct sf_pipe *p)
+{
+    /* Between the store of `done` and this look stands the fence that sf_pipe_sleep has too. */
+    atomic_thread_fence(memory_order_seq_cst);
+    return atomic_load_explicit(&p->asleep, memory_order_relaxed) &&
+           atomic_exchange_explicit(&p->asleep, 0, memory_order_relaxed);
+}
+
+uint64_t sf_pipe_depth(struct sf_pipe *p)
+{
+    return p->written - atomic_load_explicit(&p->taken, memory_order_acquire);
+}
+
+int sf_pipe_space(struct sf_pipe *p, size_t min, uint8_t **at, size_t *room)
+{
+    if (!p->tail || p->tail->meta != p->meta ||
+        p->fill + p->raw + min + sizeof(struct sf_segment) > capacity(p)) {
+        size_t want = p->bulk ? SF_PIPE_READ_CHUNK : 512;
+        int err = extend(p, min, want);
+
+        if (err)
+            return err;
+    }
+    *at = p->tail->bytes + p->fill + p->raw;
+    *room = capacity(p) - sizeof(struct sf_segment) - p->fill - p->raw;
+    return 0;
+}
+
+uint8_t *sf_pipe_raw(struct sf_pipe *p)
+{
+    return p->tail->bytes + p->fill;
+}
+
+void sf_pipe_accept(struct sf_pipe *p, size_t frame_bytes)
+{
+    p->fill += (uint32_t)frame_bytes;
+    p->raw -= (uint32_t)frame_bytes;
+    p->open = true;
+}
+
+int sf_pipe_accept_segment(struct sf_pipe *p, size_t header, uint8_t *data, uint64_t size,
+                           struct sf_owner *owner)
+{
+    /* Room for the segment is always kept: sf_pipe_space. But raw bytes may fill it up. */
+    if (p->fill + p->raw + sizeof(struct sf_segment) > capacity(p)) {
+        int err = extend(p, 0, SF_PIPE_READ_CHUNK);
+
+        if (err)
+            return err;
+    }
+    sf_pipe_accept(p, header);
+    add_segment(p, data, size, owner);
+    return 0;
+}
+
+void sf_pipe_skip(struct sf_pipe *p, size_t n)
+{
+    if (!p->open && p->raw - n <= 256) { /* nothing much behind it: it need not stay */
+        sf_pipe_discard(p, n);
+        return;
+    }
+    sf_pipe_raw(p)[0] |= SF_PIPE_SKIP;
+    p->fill += (uint32_t)n;
+    p->raw -= (uint32_t)n;
+    if (!p->open) { /* shown with the next message */
+        p->dirty |= p->msg_chunk == p->tail;
+        if (p->msg_chunk == p->tail)
+            p->msg_at = p->fill;
+    }
+}
+
+void sf_pipe_forget(struct sf_pipe *p)
+{
+    if (!p->tail || p->msg_chunk != p->tail || p->fill == p->msg_at)
+        return;
+    memmove(p->tail->bytes + p->msg_at, p->tail->bytes + p->fill, p->raw);
+    p->fill = p->msg_at;
+    p->open = false;
+}
+
+void sf_pipe_discard(struct sf_pipe *p, size_t n)
+{
+    p->raw -= (uint32_t)n;
+    if (p->raw)
+        memmove(p->tail->bytes + p->fill, p->tail->bytes + p->fill + n, p->raw);
+}
+
+/* --- The reader's ------------------------------------------------------ */
+
+struct place {
+    struct sf_chunk *chunk;
+    uint32_t off, seg;
+};
+
+/* Skips to the chunk with the next published byte. False: there is none. */
+static bool settle(struct place *at)
+{
+    for (;;) {
+        uint32_t done = atomic_load_explicit(&at->chunk->done, memory_order_acquire);
+
+        if (at->off < (done & BYTES))
+            return true;
+        if (!(done & SF_CHUNK_FINAL))
+            return false;
+        at->chunk = atomic_load_explicit(&at->chunk->next, memory_order_relaxed);
+        at->off = at->seg = 0;
+    }
+}
+
+struct found {
+    uint8_t *header;
+    uint8_t *data;
+    uint64_t size;
+    uint32_t header_size;
+    uint8_t flags;
+    struct sf_segment *segment; /* NULL: data are in the chunk */
+};
+
+/* Reads the frame at a place where settle said yes, and moves behind it. */
+static void walk(struct place *at, struct found *f)
+{
+    uint8_t *b = at->chunk->bytes + at->off;
+
+    f->header = b;
+    f->flags = b[0];
+    if (b[0] & SF_FRAME_LONG) {
+        uint64_t size = 0;
+
+        for (int i = 1; i < 9; i++)
+            size = size << 8 | b[i];
+        f->size = size;
+        f->header_size = 9;
+    } else {
+        f->size = b[1];
+        f->header_size = 2;
+    }
+    at->off += f->header_size;
+    f->segment = NULL;
+    if (f->header_size == 9 && f->size > 0 &&
+        at->seg < atomic_load_explicit(&at->chunk->n_segs, memory_order_acquire)) {
+        struct sf_segment *s = sf_chunk_segment(at->chunk, at->seg);
+
+        if (s->at == at->off) {
+            f->segment = s;
+            f->data = s->data;
+            at->seg++;
+            return;
+        }
+    }
+    f->data = at->chunk->bytes + at->off;
+    at->off += (uint32_t)f->size;
+}
+
+/* Where the next frame is; its chunk is NULL when nothing was ever written. */
+static struct place here(struct sf_pipe *p)
+{
+    if (!p->head)
+        p->head = atomic_load_explicit(&p->first, memory_order_acquire);
+    return (struct place){p->head, p->off, p->seg};
+}
+
+/* The reader has done with all chunks before `to`. */
+static void release_chunks(struct sf_pipe *p, const struct place *to)
+{
+    while (p->head != to->chunk) {
+        struct sf_chunk *c = p->head;
+
+        p->head = atomic_load_explicit(&c->next, memory_order_relaxed);
+        sf_owner_unref(&c->owner);
+    }
+    p->off = to->off;
+    p->seg = to->seg;
+}
+
+/* Says what has been taken. True: the writer waits for room and is to be told. */
+static bool say_taken(struct sf_pipe *p)
+{
+    atomic_store_explicit(&p->taken, p->took, memory_order_release);
+    atomic_thread_fence(memory_order_seq_cst);
+    return atomic_load_explicit(&p->wants_room, memory_order_relaxed) &&
+           atomic_exchange_explicit(&p->wants_room, 0, memory_order_relaxed);
+}
+
+/* One more message is the reader's: it says so every (mark+1)/2. Result as say_taken. */
+static bool took_message(struct sf_pipe *p)
+{
+    int mark = atomic_load_explicit(&p->mark, memory_order_relaxed);
+    uint64_t every = mark > 0 ? ((uint64_t)mark + 1) / 2 : 64;
+
+    p->took++;
+    if (p->took - atomic_load_explicit(&p->taken, memory_order_relaxed) < every)
+        return false;
+    return say_taken(p);
+}
+
+/* SIFR_CONFLATE: moves the newest message into the chunks, which are the reader's alone then. */
+static bool fetch_cell(struct sf_pipe *p)
+{
+    struct sf_msg m;
+    bool had;
+
+    sf_lock_take(&p->cell_lock);
+    had = p->has_cell;
+    m = p->cell;
+    p->has_cell = false;
+    sf_lock_drop(&p->cell_lock);
+    if (!had)
+        return false;
+    if (put_bytes(p, &m, 0) == 0) {
+        sf_pipe_commit(p);
+        sf_pipe_publish(p);
+    }
+    sf_msg_close(&m);
+    return true;
+}
+
+static bool ready_in_chunks(struct sf_pipe *p)
+{
+    struct place at = here(p);
+
+    while (at.chunk && settle(&at)) {
+        struct found f;
+        struct place next = at;
+
+        walk(&next, &f);
+        if (!(f.flags & SF_PIPE_SKIP))
+            return true;
+        release_chunks(p, &next);
+        at = next;
+    }
+    return false;
+}
+
+bool sf_pipe_ready(struct sf_pipe *p)
+{
+    return ready_in_chunks(p) || (p->conflate && fetch_cell(p) && ready_in_chunks(p));
+}
+
+int sf_pipe_get(struct sf_pipe *p, struct sf_msg *m, bool *credit)
+{
+    struct place at = here(p);
+    struct found f;
+
+    *credit = false;
+    do {
+        if (!at.chunk || !settle(&at)) {
+            if (!p->conflate || !fetch_cell(p))
+                return -EAGAIN;
+            at = here(p);
+            if (!settle(&at))
+                return -EAGAIN;
+        }
+        if (at.chunk != p->head) {
+            release_chunks(p, &at);
+        }
+        walk(&at, &f);
+    } while (f.flags & SF_PIPE_SKIP);
+
+    if (f.size <= SF_MSG_INLINE) {
+        sf_msg_init(m);
+        m->small_size = (uint8_t)f.size;
+        memcpy(m->small, f.data, f.size);
+    } else if (f.segment) {
+        sf_msg_init_slice(m, f.data, f.size, sf_owner_ref(f.segment->owner));
+        m->flags = SF_MSG_SHARED;
+    } else {
+        sf_msg_init_slice(m, f.data, f.size, sf_owner_ref(&at.chunk->owner));
+    }
+    if (at.chunk->meta)
+        m->meta = sf_meta_ref(at.chunk->meta);
+    p->off = at.off;
+    p->seg = at.seg;
+    m->flags |= f.flags & (SF_FRAME_MORE | SF_FRAME_COMMAND);
+    if (f.flags & SF_FRAME_COMMAND) {
+        m->flags &= (uint8_t)~SF_MSG_MORE;
+        if (p->inside)
+            return 0; /* stands in the middle of a message and is not one itself */
+    } else {
+        p->inside = f.flags & SF_FRAME_MORE;
+    }
+    if (!p->inside)
+        *credit = took_message(p);
+    return 0;
+}
+
+bool sf_pipe_sleep(struct sf_pipe *p, bool *credit)
+{
+    atomic_store_explicit(&p->asleep, 1, memory_order_relaxed);
+    atomic_thread_fence(memory_order_seq_cst);
+    *credit = false;
+    if (sf_pipe_ready(p)) {
+        atomic_store_explicit(&p->asleep, 0, memory_order_relaxed);
+        return false;
+    }
+    /* Empty: the count is made exact, so that a mark lowered meanwhile cannot strand the writer. */
+    if (p->took != atomic_load_explicit(&p->taken, memory_order_relaxed))
+        *credit = say_taken(p);
+    return true;
+}
+
+/* The first byte not handed out yet. */
+static struct place sent_place(struct sf_pipe *p)
+{
+    if (p->sent_ahead == 0 || !p->sent.chunk)
+        return here(p);
+    return (struct place){p->sent.chunk, p->sent.off, p->sent.seg};
+}
+
+int sf_pipe_gather(struct sf_pipe *p, struct iovec *iov, int n, size_t limit, size_t *bytes)
+{
+    struct place at;
+    uint64_t in_seg = p->sent_ahead ? p->sent.in_seg : 0;
+    size_t total = 0;
+    int used = 0;
+
+    if (p->conflate && p->sent_ahead == 0)
+        sf_pipe_ready(p);
+    at = sent_place(p);
+    *bytes = 0;
+    while (at.chunk && used < n && total < limit) {
+        uint32_t done = atomic_load_explicit(&at.chunk->done, memory_order_acquire);
+        uint32_t segs = atomic_load_explicit(&at.chunk->n_segs, memory_order_acquire);
+        uint32_t end = done & BYTES;
+        struct sf_segment *s = at.seg < segs ? sf_chunk_segment(at.chunk, at.seg) : NULL;
+        size_t part;
+
+        if (s && s->at > end)
+            s = NULL;
+        if (s && s->at == at.off) {
+            part = s->size - in_seg;
+            if (part > limit - total)
+                part = limit - total;
+            iov[used++] = (struct iovec){s->data + in_seg, part};
+            at.seg++;
+            in_seg = 0;
+        } else if (at.off < end) {
+            part = (s ? s->at : end) - at.off;
+            if (part > limit - total)
+                part = limit - total;
+            iov[used++] = (struct iovec){at.chunk->bytes + at.off, part};
+            at.off += (uint32_t)part;
+        } else if (done & SF_CHUNK_FINAL) {
+            at.chunk = atomic_load_explicit(&at.chunk->next, memory_order_relaxed);
+            at.off = at.seg = 0;
+            continue;
+        } else {
+            break;
+        }
+        total += part;
+    }
+    *bytes = total;
+    return used;
+}
+
+/* Moves the place behind `n` bytes that were gathered. */
+static void pass(struct place *at, uint64_t *in_seg, uint64_t n)
+{
+    while (n) {
+        uint32_t done = atomic_load_explicit(&at->chunk->done, memory_order_acquire);
+        uint32_t segs = atomic_load_explicit(&at->chunk->n_segs, memory_order_acquire);
+        uint32_t end = done & BYTES;
+        struct sf_segment *s = at->seg < segs ? sf_chunk_segment(at->chunk, at->seg) : NULL;
+        uint64_t part;
+
+        if (s && s->at > end)
+            s = NULL;
+        if (s && s->at == at->off) {
+            part = s->size - *in_seg;
+            if (part > n) {
+                *in_seg += n;
+                return;
+            }
+            *in_seg = 0;
+            at->seg++;
+        } else if (at->off < end) {
+            part = (s ? s->at : end) - at->off;
+            if (part > n)
+                part = n;
+            at->off += (uint32_t)part;
+        } else {
+            at->chunk = atomic_load_explicit(&at->chunk->next, memory_order_relaxed);
+            at->off = at->seg = 0;
+            continue;
+        }
+        n -= part;
+    }
+}
+
+/* Hops over the messages that lie wholly within the accepted bytes. */
+static bool acknowledge(struct sf_pipe *p)
+{
+    struct place at = here(p);
+    uint64_t bytes = 0;
+    bool tell = false;
+
+    while (bytes < p->sent_ahead && at.chunk && settle(&at)) {
+        struct found f;
+
+        walk(&at, &f);
+        bytes += f.header_size + f.size;
+        if (bytes > p->sent_ahead)
+            break;
+        if (f.flags & SF_FRAME_MORE)
+            continue;
+        release_chunks(p, &at);
+        p->sent_ahead -= bytes;
+        bytes = 0;
+        tell |= took_message(p);
+    }
+    return tell;
+}
+
+bool sf_pipe_sent(struct sf_pipe *p, size_t n)
+{
+    struct place at = sent_place(p);
+    uint64_t in_seg = p->sent_ahead ? p->sent.in_seg : 0;
+
+    pass(&at, &in_seg, n);
+    p->sent.chunk = at.chunk;
+    p->sent.off = at.off;
+    p->sent.seg = at.seg;
+    p->sent.in_seg = in_seg;
+    p->sent_ahead += n;
+    return acknowledge(p);
+}
+
+bool sf_pipe_drained(struct sf_pipe *p)
+{
+    return p->sent_ahead == 0 && !sf_pipe_ready(p);
+}
+
+bool sf_pipe_at_message(struct sf_pipe *p)
+{
+    return p->sent_ahead == 0;
+}
+
+void sf_pipe_rewind(struct sf_pipe *p)
+{
+    p->sent_ahead = 0;
+    p->sent.chunk = NULL;
+    p->sent.in_seg = 0;
+}
+
+int sf_pipe_next_frame(struct sf_pipe *p, uint8_t *flags, const uint8_t **data, uint64_t *size)
+{
+    struct place at;
+    struct found f;
+
+    if (p->conflate && p->sent_ahead == 0)
+        sf_pipe_ready(p);
+    at = sent_place(p);
+    if (!at.chunk || !settle(&at))
+        return -EAGAIN;
+    walk(&at, &f);
+    p->sent.chunk = at.chunk;
+    p->sent.off = at.off;
+    p->sent.seg = at.seg;
+    p->sent.in_seg = 0;
+    p->sent_ahead += f.header_size + f.size;
+    *flags = f.flags;
+    *data = f.data;
+    *size = f.size;
+    return 0;
+}
+
+bool sf_pipe_sent_messages(struct sf_pipe *p, uint64_t n)
+{
+    struct place at = here(p);
+    uint64_t bytes = 0;
+    bool tell = false;
+
+    while (n && at.chunk && settle(&at)) {
+        struct found f;
+
+        walk(&at, &f);
+        bytes += f.header_size + f.size;
+        if (f.flags & SF_FRAME_MORE)
+            continue;
+        release_chunks(p, &at);
+        p->sent_ahead -= bytes;
+        bytes = 0;
+        n--;
+        tell |= took_message(p);
+    }
+    return tell;
+}
+
+uint64_t sf_pipe_rest(struct sf_pipe *p)
+{
+    struct place at = here(p);
+    uint64_t bytes = 0;
+
+    while (at.chunk && settle(&at)) {
+        struct found f;
+
+        walk(&at, &f);
+        bytes += f.header_size + f.size;
+        if (!(f.flags & SF_FRAME_MORE) && bytes > p->sent_ahead)
+            return bytes - p->sent_ahead;
+    }
+    return 0;
+}
+
+uint64_t sf_pipe_drop(struct sf_pipe *p, bool *credit)
+{
+    struct sf_msg m;
+    uint64_t before = p->took;
+    bool tell, all = false;
+
+    sf_pipe_rewind(p);
+    while (sf_pipe_get(p, &m, &tell) == 0) {
+        all |= tell;
+        sf_msg_close(&m);
+    }
+    *credit = all;
+    return p->took - before;
+}

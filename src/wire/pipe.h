@@ -1,0 +1,164 @@
+#ifndef SF_WIRE_PIPE_H
+#define SF_WIRE_PIPE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+#include "base/park.h"
+#include "wire/chunk.h"
+#include "wire/msg.h"
+
+/*
+ * A queue of whole messages, already framed as ZMTP 2/3, between one writer
+ * and one reader. No lock: the writer publishes with release stores of a
+ * chunk's `done`, the reader publishes how many messages it has taken.
+ *
+ * Nothing of a message is visible before its last frame. A frame never spans
+ * two chunks; a message may: then the chunk where it began is published last.
+ *
+ * Frames that are not the application's (PING and such, which were met between
+ * frames) carry SF_PIPE_SKIP in their flags octet and are passed over.
+ */
+enum {
+    SF_PIPE_SKIP = 0x80,
+    SF_PIPE_INLINE = 8192,      /* larger payloads become segments, bytes */
+    SF_PIPE_CHUNK_MIN = 1024,   /* first chunk of a writer, bytes */
+    SF_PIPE_CHUNK_MAX = 32768,  /* and what it grows to */
+    SF_PIPE_READ_CHUNK = 65536, /* of a connection that streams in, bytes */
+};
+
+struct sf_pipe {
+    /* The writer's. */
+    struct sf_chunk *tail;      /* the pipe owns all chunks from head to tail */
+    uint32_t fill;              /* bytes of tail that are frames: fill + raw <= capacity */
+    uint32_t raw;               /* bytes behind them that have arrived and are no frames yet */
+    struct sf_chunk *msg_chunk; /* where the message under way, or the next one, begins */
+    uint32_t msg_at, msg_segs;  /* and where in it: bytes and segments before it */
+    uint32_t open_end;          /* bytes of msg_chunk, when the message under way left it */
+    uint32_t grow;              /* size of the next chunk, bytes */
+    bool open;                  /* frames of an incomplete message are in */
+    bool dirty;                 /* commits that `done` does not show yet */
+    bool bulk;                  /* bytes arrive in large amounts */
+    uint64_t open_bytes;        /* of the message under way */
+    uint64_t written;           /* messages, ever */
+    uint64_t written_bytes;     /* payload, ever */
+    uint64_t taken_seen;        /* `taken`, when last looked at */
+    struct sf_meta *meta;       /* shares; for new chunks */
+
+    /* Both sides'. Stored with release, loaded with acquire, unless said. */
+    _Alignas(64) _Atomic uint64_t taken; /* messages the reader owns up to; it stores */
+    _Atomic int mark;                    /* high-water mark in messages, 0 none; may change live */
+    _Atomic int asleep;     /* the reader has found nothing; the writer that clears it must wake it */
+    _Atomic int wants_room; /* the writer has found no room; the reader that clears it must tell it */
+    _Atomic int marks[2];   /* of the two ends: SNDHWM, RCVHWM; what `mark` is made of */
+    struct sf_lock cell_lock; /* guards cell and has_cell */
+    struct sf_msg cell;       /* SIFR_CONFLATE: the newest message, not in the chunks yet */
+    bool has_cell;
+    bool conflate; /* fixed at birth */
+    _Atomic uint32_t refs;
+    _Atomic(struct sf_chunk *) first; /* the first chunk ever; NULL before */
+
+    /* The reader's. */
+    _Alignas(64) struct sf_chunk *head;
+    uint32_t off, seg; /* next frame of head: byte and segment; for a drainer, first not accepted */
+    uint64_t took;     /* messages, ever */
+    bool inside;       /* of a message: the next frame is not its first */
+
+    /* The reader's, when it is a drainer: what has been handed to the stream. */
+    struct {
+        struct sf_chunk *chunk; /* NULL: at head, off, seg */
+        uint32_t off, seg;
+        uint64_t in_seg; /* bytes of that segment */
+    } sent;
+    uint64_t sent_ahead; /* bytes between off and there */
+};
+
+/* One reference, `conflate`: keeps only the newest message. 0 or -ENOMEM. */
+int sf_pipe_new(struct sf_pipe **out, bool conflate);
+struct sf_pipe *sf_pipe_ref(struct sf_pipe *p);
+void sf_pipe_unref(struct sf_pipe *p); /* NULL is allowed; the last frees all that is in it */
+
+/* Sets one end's mark (0: the sender's, 1: the reader's; -1: that end has no say). Any thread. */
+void sf_pipe_set_mark(struct sf_pipe *p, int end, int messages);
+
+/* --- The writer's ------------------------------------------------------ */
+
+/*
+ * Whether a message may begin. If not, arms the reader to say when: the call
+ * that makes room then answers true once (sf_pipe_credit).
+ */
+bool sf_pipe_has_room(struct sf_pipe *p);
+
+/* Appends a frame; `flags`: SF_FRAME_MORE or _COMMAND. Large bytes are shared. 0 or -ENOMEM (rolled back). */
+int sf_pipe_put(struct sf_pipe *p, struct sf_msg *m, unsigned flags);
+
+/* Appends a command frame as a message of its own, whatever the mark. 0 or -ENOMEM. */
+int sf_pipe_put_command(struct sf_pipe *p, const char *name, const void *body, size_t size);
+
+/* Takes back the frames of the incomplete message. Raw bytes go too. */
+void sf_pipe_rollback(struct sf_pipe *p);
+
+/* Whether the reader sleeps and the caller, having published, must wake it. */
+bool sf_pipe_must_wake(struct sf_pipe *p);
+
+/* Messages in the pipe, as far as the reader has said. */
+uint64_t sf_pipe_depth(struct sf_pipe *p);
+
+/* Bytes as they come from a stream: see src/core/recv.c, the only caller. */
+int sf_pipe_space(struct sf_pipe *p, size_t min, uint8_t **at, size_t *room); /* 0 or -ENOMEM */
+uint8_t *sf_pipe_raw(struct sf_pipe *p); /* the first raw byte; p->raw are there */
+void sf_pipe_accept(struct sf_pipe *p, size_t frame_bytes); /* raw bytes become frames */
+/* Accepts a header of the raw bytes whose payload is `owner`'s (takes over the reference). 0 or -ENOMEM. */
+int sf_pipe_accept_segment(struct sf_pipe *p, size_t header, uint8_t *data, uint64_t size,
+                           struct sf_owner *owner);
+void sf_pipe_forget(struct sf_pipe *p); /* drops the accepted frames that are no message yet; raw bytes stay */
+void sf_pipe_discard(struct sf_pipe *p, size_t n); /* drops the first n raw bytes; nothing is open */
+void sf_pipe_skip(struct sf_pipe *p, size_t n); /* a raw frame that the reader is to pass over */
+void sf_pipe_commit(struct sf_pipe *p);  /* the frames accepted so far are a whole message */
+void sf_pipe_publish(struct sf_pipe *p); /* shows what was committed to the reader */
+
+/* --- The reader's ------------------------------------------------------ */
+
+/* Whether there is a frame to get. */
+bool sf_pipe_ready(struct sf_pipe *p);
+
+/*
+ * Moves the next frame into `m` (memory without a message): 0 or -EAGAIN;
+ * `*credit` becomes true when the writer waits for room and is to be told.
+ */
+int sf_pipe_get(struct sf_pipe *p, struct sf_msg *m, bool *credit);
+
+/* Says "wake me": true when there is still nothing, false when there is after all. `*credit` as above. */
+bool sf_pipe_sleep(struct sf_pipe *p, bool *credit);
+
+/* Gathers what is to be sent next: number of iovecs, at most n, `*bytes` in all, at most about `limit`. */
+int sf_pipe_gather(struct sf_pipe *p, struct iovec *iov, int n, size_t limit, size_t *bytes);
+
+/* `n` of the gathered bytes were accepted. True when the writer waits for room and is to be told. */
+bool sf_pipe_sent(struct sf_pipe *p, size_t n);
+
+/* Whether all that is published was accepted. */
+bool sf_pipe_drained(struct sf_pipe *p);
+
+/* Whether the accepted bytes end at a frame / at a message. */
+bool sf_pipe_at_message(struct sf_pipe *p);
+
+/* Bytes from what was accepted to the end of the message under way. */
+uint64_t sf_pipe_rest(struct sf_pipe *p);
+
+/* The stream is gone: what was not accepted whole will be gathered again from its message's start. */
+void sf_pipe_rewind(struct sf_pipe *p);
+
+/* For framing steps: the next frame not handed out yet: 0 or -EAGAIN. Moves on. */
+int sf_pipe_next_frame(struct sf_pipe *p, uint8_t *flags, const uint8_t **data, uint64_t *size);
+
+/* For framing steps: `n` messages that were handed out as frames are accepted. As sf_pipe_sent. */
+bool sf_pipe_sent_messages(struct sf_pipe *p, uint64_t n);
+
+/* Drops all that is published: number of messages. `*credit` as in sf_pipe_get. */
+uint64_t sf_pipe_drop(struct sf_pipe *p, bool *credit);
+
+#endif
