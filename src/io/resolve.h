@@ -1,0 +1,56 @@
+#ifndef SF_IO_RESOLVE_H
+#define SF_IO_RESOLVE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "io/addr.h"
+#include "io/loop.h"
+
+/*
+ * Looks host names up off the loop, in at most four threads a process, which
+ * are detached, block all signals and end when there is nothing to do. More
+ * look-ups than threads wait in line.
+ *
+ * starting --> in line --> under way --> posted --> done() called
+ *                 |            |            |            |
+ *                 +------------+-- free ----+------------+--> gone
+ *
+ * Freeing one that is under way only lets go of it: the thread, when the
+ * system's resolver returns, frees it and touches nothing else of the caller,
+ * the loop included. So nothing has to wait for a resolver.
+ */
+struct sf_lookup {
+    void (*done)(struct sf_lookup *l); /* in the loop's thread, once */
+    void *arg;                         /* the caller's */
+    int error;                         /* 0; -ENODEV: no such host; -EAGAIN: no answer now; -ENOMEM */
+    struct sf_address *list;           /* owns; what was found, in the order to try */
+    size_t n;                          /* > 0 if error is 0 */
+
+    /* Private. */
+    struct sf_task task;
+    struct sf_loop *loop;
+    struct sf_lookup *next;
+    int state;
+    uint16_t port;
+    bool ipv6;
+    char host[SF_ADDR_HOST_MAX];
+};
+
+/*
+ * Begins to look up `host`; `done` comes later, never within this call. With
+ * `ipv6` the addresses are IPv6 ones, IPv4-mapped where there is only IPv4;
+ * without, IPv4 ones. The port goes into each. 0, -ENOMEM, -EAGAIN (no
+ * thread), -EINVAL (name empty or too long). Loop's thread.
+ */
+int sf_lookup_start(struct sf_lookup **out, struct sf_loop *loop, const char *host, uint16_t port,
+                    bool ipv6, void (*done)(struct sf_lookup *l), void *arg);
+
+/* Frees, at any time after start, also in `done`, which is not called afterwards. NULL is allowed. Loop's thread. */
+void sf_lookup_free(struct sf_lookup *l);
+
+/* The same look-up, in the calling thread: may block. The caller frees `*list` with sf_free. */
+int sf_lookup_now(struct sf_address **list, size_t *n, const char *host, uint16_t port, bool ipv6);
+
+#endif
