@@ -1,0 +1,154 @@
+#ifndef SF_PATTERNS_PATTERN_H
+#define SF_PATTERNS_PATTERN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/list.h"
+#include "base/map.h"
+#include "wire/msg.h"
+
+/*
+ * The contract between the core and the socket types. A pattern decides who
+ * gets a message and whose message is next; it knows nothing of connections,
+ * threads or time. Every slot runs with the socket locked, never from within
+ * another slot.
+ */
+
+/* One partner of a socket: a queue in each direction. The core makes and frees it. */
+struct sf_peer {
+    /* The pattern's, to link and mark as it likes; all zero and unlinked at attach. */
+    struct sf_list in_node;  /* in a list of sf_collect */
+    struct sf_list out_node; /* in a list of sf_rotate or sf_fanout */
+    struct sf_map_node by_id;
+    bool in_active;  /* has, as far as known, a message to read */
+    bool out_active; /* may take a message, as far as known */
+    void *own;       /* pattern->peer_size bytes, zeroed; the core frees them after detach */
+
+    /* The core's; the pattern reads. */
+    struct sf_list node; /* in sf_socket.peers */
+    bool dialed;         /* made by connect: survives a lost connection */
+    bool inproc;
+    bool connected;      /* the handshake is complete and the connection stands */
+    bool ended;          /* no more can be sent; what was received is read to its end */
+    uint8_t *id;         /* owns; routing id that the peer announced; may be NULL */
+    size_t id_size;      /* 0: anonymous */
+    uint8_t *given_id;   /* owns; SIFR_CONNECT_ROUTING_ID of the connect that made it, or NULL */
+    size_t given_id_size;
+    bool subscribes_all; /* an unversioned ZMTP 1.0 subscriber, which filters for itself */
+};
+
+/* What patterns see of a socket; the core's struct begins with it. */
+struct sf_socket {
+    const struct sf_pattern *pattern;
+    void *state;          /* pattern->size bytes, zeroed before init */
+    struct sf_list peers; /* struct sf_peer.node: all that attach has accepted */
+    bool conflate;        /* SIFR_CONFLATE is set */
+    uint64_t drops;       /* messages that found no room or no taker; patterns count here */
+};
+
+/*
+ * Peers. The functions below are the core's (core/peer.c).
+ *
+ * A message is put frame by frame; the reader sees it when its last frame is
+ * in. sf_peer_room asks whether a new message may begin (high-water mark);
+ * once it has begun the other frames always fit.
+ */
+bool sf_peer_room(struct sf_peer *p);
+
+/*
+ * Appends one frame, `more`: others follow. Shares large bytes, `m` is left as
+ * it is. 0, -ENOMEM (the message so far is taken back), -EPIPE when the peer
+ * has ended (the same).
+ */
+int sf_peer_put(struct sf_peer *p, struct sf_msg *m, bool more);
+
+/* Appends the command `name` ("SUBSCRIBE", "CANCEL") with its body, whatever the mark: 0, -ENOMEM. */
+int sf_peer_command(struct sf_peer *p, const char *name, const void *body, size_t size);
+
+/* Takes back the frames of a message that is not complete; harmless when there is none. */
+void sf_peer_rollback(struct sf_peer *p);
+
+/*
+ * Takes the next frame into `m`, which must be initialized and is let go
+ * first. 0, or -EAGAIN when there is no whole message: the core then calls
+ * `readable` when there is. A frame with SF_MSG_COMMAND is a command for
+ * patterns with SF_PATTERN_COMMANDS: its bytes are the command's whole body.
+ */
+int sf_peer_get(struct sf_peer *p, struct sf_msg *m);
+
+/* Whether sf_peer_get would give a frame; if not, arms `readable` as it does. */
+bool sf_peer_readable(struct sf_peer *p);
+
+/* Ends the connection of a peer for good (handover, a protocol violation). detach follows later. */
+void sf_peer_kick(struct sf_peer *p);
+
+enum {
+    SF_PATTERN_IDENTITY = 1, /* announces its routing id */
+    SF_PATTERN_DEAF = 2,     /* whatever arrives is discarded by the reader (PUSH) */
+    SF_PATTERN_COMMANDS = 4, /* SUBSCRIBE and CANCEL are delivered by sf_peer_get (PUB, XPUB) */
+    SF_PATTERN_REPLAYS = 8,  /* what is unsent when a connection is lost is dropped; `joined` says it anew */
+    SF_PATTERN_ENVELOPE = 16, /* the reader checks for the REQ envelope */
+    SF_PATTERN_CONFLATES = 32, /* honours SIFR_CONFLATE */
+    SF_PATTERN_NO_LINGER = 64, /* linger starts as 0 (SUB, XSUB) */
+    SF_PATTERN_ONCE = 128,    /* a second connect to the same text is a no-op (SUB PUB REQ DEALER) */
+};
+
+#define SF_TYPE(name) (1u << SIFR_##name)
+
+struct sf_pattern {
+    const char *name;  /* as READY announces it: "PUSH" */
+    int type;          /* SIFR_PUSH */
+    unsigned talks_to; /* SF_TYPE(PULL) | ...: whom to let in */
+    unsigned flags;    /* SF_PATTERN_... */
+    size_t size;       /* bytes of state */
+    size_t peer_size;  /* bytes of sf_peer.own */
+
+    int (*init)(struct sf_socket *s);  /* 0 or -ENOMEM */
+    void (*fini)(struct sf_socket *s); /* every peer has been detached */
+
+    /*
+     * A queue exists: for what dials at connect, else when the handshake is
+     * complete (then p->connected and p->id are set). 0, -ENOMEM, -EINVAL (its
+     * given_id is in use: connect fails), or -EBUSY: not now (PAIR is taken, the routing id is in use); the core parks the
+     * peer, unread, and tries again after the next detach.
+     */
+    int (*attach)(struct sf_socket *s, struct sf_peer *p);
+    /* A handshake is complete; the first time it comes right after attach for what was accepted. */
+    void (*joined)(struct sf_socket *s, struct sf_peer *p);
+    /* The connection of a dialed peer was lost; its queue stays and it will be dialed again. */
+    void (*lost)(struct sf_socket *s, struct sf_peer *p);
+    /* p->ended became true: nothing can be sent any more; reading goes on until it is empty. */
+    void (*ended)(struct sf_socket *s, struct sf_peer *p);
+    /* The queue goes away with what is in it. */
+    void (*detach)(struct sf_socket *s, struct sf_peer *p);
+    /* Messages arrived at a peer that had none / a peer that was full has room. */
+    void (*readable)(struct sf_socket *s, struct sf_peer *p);
+    void (*writable)(struct sf_socket *s, struct sf_peer *p);
+
+    /*
+     * Sends one frame; `more`: others of the message follow. On 0 the content
+     * was taken (the core closes `m`); else `m` is unchanged: -EAGAIN (mute:
+     * the core waits and calls again), -EFSM (SIFR_EFSM), -EINVAL,
+     * -EHOSTUNREACH, -ENOMEM. NULL: ENOTSUP. `wait` is false when the caller
+     * will not wait: matters when the peer chosen vanished midway.
+     */
+    int (*send)(struct sf_socket *s, struct sf_msg *m, bool more, bool wait);
+    /* Fills `m` (initialized) with the next frame; m->flags has SF_MSG_MORE if others follow. -EAGAIN, -EFSM. */
+    int (*recv)(struct sf_socket *s, struct sf_msg *m);
+    /* SIFR_POLLIN | SIFR_POLLOUT, exact: may read ahead and drop what recv would drop. */
+    int (*events)(struct sf_socket *s);
+    /* Options of this type alone: 0, -EINVAL (also for those it does not know: core asks first). */
+    int (*set)(struct sf_socket *s, int option, const void *value, size_t size);
+    int (*get)(struct sf_socket *s, int option, void *value, size_t *size);
+};
+
+extern const struct sf_pattern sf_pattern_pair, sf_pattern_pub, sf_pattern_sub, sf_pattern_req,
+    sf_pattern_rep, sf_pattern_dealer, sf_pattern_router, sf_pattern_pull, sf_pattern_push,
+    sf_pattern_xpub, sf_pattern_xsub;
+
+/* The pattern of a SIFR_... socket type, or NULL. patterns/table.c */
+const struct sf_pattern *sf_pattern_find(int type);
+
+#endif

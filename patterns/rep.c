@@ -1,0 +1,242 @@
+/* REP: a request, then the answer to whom it came from, strictly in turn (RFC 28). */
+#include "patterns/collect.h"
+#include "patterns/option.h"
+#include "patterns/probe.h"
+
+#include "base/alloc.h"
+
+/*
+ *   IDLE --envelope--> READING --last frame--> DUE --first frame--> ANSWERING --last frame--> IDLE
+ */
+enum rep_state { IDLE, READING, DUE, ANSWERING };
+
+struct rep {
+    struct sf_collect in;
+    enum rep_state state;
+    struct sf_peer *to;      /* the requester; NULL: gone, its answer is dropped */
+    struct sf_msg *envelope; /* owns; the frames up to the empty one, which go before the answer */
+    size_t n, room;          /* n <= room */
+    bool probe;
+    bool unused; /* options that matter to a ROUTER only */
+};
+
+static int rep_init(struct sf_socket *s)
+{
+    struct rep *a = s->state;
+
+    sf_collect_init(&a->in);
+    return 0;
+}
+
+static void drop_envelope(struct rep *a)
+{
+    while (a->n > 0)
+        sf_msg_close(&a->envelope[--a->n]);
+}
+
+static void rep_fini(struct sf_socket *s)
+{
+    struct rep *a = s->state;
+
+    drop_envelope(a);
+    sf_free(a->envelope);
+    a->envelope = NULL;
+    a->room = 0;
+}
+
+static int rep_attach(struct sf_socket *s, struct sf_peer *p)
+{
+    struct rep *a = s->state;
+    int err = a->probe ? sf_probe_put(p) : 0;
+
+    if (err)
+        return err;
+    sf_collect_add(&a->in, p);
+    return 0;
+}
+
+static void rep_ended(struct sf_socket *s, struct sf_peer *p)
+{
+    struct rep *a = s->state;
+
+    if (a->to == p && a->state == ANSWERING) {
+        sf_peer_rollback(p);
+        a->to = NULL;
+    }
+    sf_collect_ended(&a->in, p);
+}
+
+static void rep_detach(struct sf_socket *s, struct sf_peer *p)
+{
+    struct rep *a = s->state;
+
+    if (a->to == p)
+        a->to = NULL;
+    sf_collect_remove(&a->in, p);
+}
+
+static void rep_readable(struct sf_socket *s, struct sf_peer *p)
+{
+    struct rep *a = s->state;
+
+    sf_collect_activate(&a->in, p);
+}
+
+static int keep(struct rep *a, struct sf_msg *m)
+{
+    if (a->n == a->room) {
+        size_t room = a->room ? a->room * 2 : 4;
+        struct sf_msg *grown = sf_realloc(a->envelope, room * sizeof *grown);
+
+        if (!grown)
+            return -ENOMEM;
+        a->envelope = grown;
+        a->room = room;
+    }
+    sf_msg_init(&a->envelope[a->n]);
+    sf_msg_move(&a->envelope[a->n++], m);
+    return 0;
+}
+
+/* Keeps the envelope, `m` being its first frame: 0, -EBADMSG when it has no end, -ENOMEM. */
+static int read_envelope(struct rep *a, struct sf_msg *m)
+{
+    while (sf_msg_more(m)) {
+        bool last = sf_msg_size(m) == 0;
+        int err = keep(a, m);
+
+        if (err)
+            return err;
+        if (last)
+            return 0;
+        if (sf_collect_recv(&a->in, m, NULL) != 0)
+            return -EBADMSG;
+    }
+    return -EBADMSG;
+}
+
+/* Goes on to the body of a request; `m` is for scratch. 0, -EAGAIN, -ENOMEM. */
+static int find_request(struct sf_socket *s, struct sf_msg *m)
+{
+    struct rep *a = s->state;
+    struct sf_peer *from;
+
+    while (a->state == IDLE) {
+        int err = sf_collect_recv(&a->in, m, &from);
+
+        if (err)
+            return err;
+        err = read_envelope(a, m);
+        if (err == 0) {
+            a->to = from;
+            a->state = READING;
+            break;
+        }
+        s->drops++;
+        drop_envelope(a);
+        sf_collect_skip(&a->in, m);
+        if (err == -ENOMEM)
+            return err;
+    }
+    return 0;
+}
+
+static int rep_recv(struct sf_socket *s, struct sf_msg *m)
+{
+    struct rep *a = s->state;
+    int err;
+
+    if (a->state == DUE || a->state == ANSWERING)
+        return -SIFR_EFSM;
+    err = find_request(s, m);
+    if (err == 0)
+        err = sf_collect_recv(&a->in, m, NULL);
+    if (err == 0 && !sf_msg_more(m))
+        a->state = DUE;
+    return err;
+}
+
+static int put_start(struct rep *a, struct sf_msg *m, bool more)
+{
+    int err = 0;
+
+    for (size_t i = 0; i < a->n && err == 0; i++)
+        err = sf_peer_put(a->to, &a->envelope[i], true);
+    return err ? err : sf_peer_put(a->to, m, more);
+}
+
+static int rep_send(struct sf_socket *s, struct sf_msg *m, bool more, bool wait)
+{
+    struct rep *a = s->state;
+    int err = 0;
+
+    (void)wait;
+    if (a->state == IDLE || a->state == READING)
+        return -SIFR_EFSM;
+    if (a->state == DUE) {
+        if (a->to && (a->to->ended || !sf_peer_room(a->to)))
+            a->to = NULL;
+        if (a->to)
+            err = put_start(a, m, more);
+        else
+            s->drops++;
+        if (err == -ENOMEM)
+            return err;
+        drop_envelope(a);
+        a->state = ANSWERING;
+    } else if (a->to) {
+        err = sf_peer_put(a->to, m, more);
+    }
+    if (err) {
+        a->to = NULL;
+        s->drops++;
+    }
+    if (!more) {
+        a->to = NULL;
+        a->state = IDLE;
+    }
+    return err == -ENOMEM ? err : 0;
+}
+
+static int rep_events(struct sf_socket *s)
+{
+    struct rep *a = s->state;
+    struct sf_msg m;
+    int err;
+
+    if (a->state == DUE || a->state == ANSWERING)
+        return SIFR_POLLOUT;
+    sf_msg_init(&m);
+    err = find_request(s, &m);
+    sf_msg_close(&m);
+    return err == 0 ? SIFR_POLLIN : 0;
+}
+
+static int rep_set(struct sf_socket *s, int option, const void *value, size_t size)
+{
+    struct rep *a = s->state;
+
+    switch (option) {
+    case SIFR_PROBE_ROUTER: return sf_option_flag(&a->probe, value, size);
+    case SIFR_ROUTER_MANDATORY:
+    case SIFR_ROUTER_HANDOVER: return sf_option_flag(&a->unused, value, size);
+    }
+    return -EINVAL;
+}
+
+const struct sf_pattern sf_pattern_rep = {
+    .name = "REP",
+    .type = SIFR_REP,
+    .talks_to = SF_TYPE(REQ) | SF_TYPE(DEALER),
+    .size = sizeof(struct rep),
+    .init = rep_init,
+    .fini = rep_fini,
+    .attach = rep_attach,
+    .ended = rep_ended,
+    .detach = rep_detach,
+    .readable = rep_readable,
+    .send = rep_send,
+    .recv = rep_recv,
+    .events = rep_events,
+    .set = rep_set,
+};

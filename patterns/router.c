@@ -1,0 +1,470 @@
+/* ROUTER: the first frame says to whom, or from whom (RFC 28). */
+#include "patterns/collect.h"
+#include "patterns/option.h"
+#include "patterns/probe.h"
+#include "patterns/route.h"
+
+#include "base/alloc.h"
+
+/* What is ready for recv. */
+enum ahead { NOTHING, BOTH, BODY };
+
+struct router {
+    struct sf_route route;
+    struct sf_collect in;
+
+    /* Sending. */
+    bool sending;       /* the id frame was accepted, others are due */
+    struct sf_peer *to; /* NULL: the message goes nowhere */
+
+    /* Receiving. */
+    enum ahead ahead;
+    struct sf_msg id;       /* BOTH: where `body` comes from */
+    struct sf_msg body;     /* BOTH, BODY: the message's first frame */
+    struct sf_list notices; /* struct notice.node: peers that came or went */
+    size_t farewells;       /* peers of which `farewell` is set */
+
+    size_t nameless; /* dialed peers whose id another one has */
+    bool mandatory, handover, probe;
+    int notify; /* SIFR_NOTIFY_... */
+};
+
+/* sf_peer.own */
+struct own {
+    struct sf_route_id id; /* the first */
+    bool joined;
+    bool nameless;  /* counted there */
+    bool farewell;  /* has ended; the notice follows what is still to be read */
+    bool displaced; /* its id was taken over */
+};
+
+struct notice {
+    struct sf_list node;
+    size_t size;
+    uint8_t id[];
+};
+
+static int router_init(struct sf_socket *s)
+{
+    struct router *r = s->state;
+
+    sf_route_init(&r->route);
+    sf_collect_init(&r->in);
+    sf_list_init(&r->notices);
+    sf_msg_init(&r->id);
+    sf_msg_init(&r->body);
+    return 0;
+}
+
+static void router_fini(struct sf_socket *s)
+{
+    struct router *r = s->state;
+
+    sf_msg_close(&r->id);
+    sf_msg_close(&r->body);
+    SF_LIST_EACH(it, after, &r->notices)
+    sf_free(SF_CONTAINER(it, struct notice, node));
+    sf_list_init(&r->notices);
+    sf_route_fini(&r->route);
+}
+
+/* Without memory the notice is lost, as nobody could be told of that. */
+static void notify(struct router *r, const struct sf_peer *p)
+{
+    const struct sf_route_id *id = sf_route_id(p);
+    struct notice *n = sf_alloc(sizeof *n + id->size);
+
+    if (!n)
+        return;
+    n->size = id->size;
+    memcpy(n->id, id->bytes, id->size);
+    sf_list_push(&r->notices, &n->node);
+}
+
+/* The old holder of an id makes way: it is read to its end under another name. */
+static void displace(struct router *r, struct sf_peer *p)
+{
+    struct own *own = p->own;
+
+    own->displaced = true;
+    if (r->to == p)
+        r->to = NULL;
+    sf_route_retire(&r->route, p);
+    sf_peer_kick(p);
+}
+
+/* Makes the peer usable. 0, -ENOMEM, -EBUSY. */
+static int enter(struct router *r, struct sf_peer *p)
+{
+    struct sf_peer *holder;
+    int err = sf_route_name(&r->route, p, &holder);
+
+    if (err == -EBUSY && r->handover && !p->given_id) {
+        displace(r, holder);
+        err = sf_route_name(&r->route, p, &holder);
+    }
+    if (err == 0)
+        sf_collect_add(&r->in, p);
+    return err;
+}
+
+/* A dialed peer without a given id gets one when it is known, in `joined`. */
+static int router_attach(struct sf_socket *s, struct sf_peer *p)
+{
+    struct router *r = s->state;
+    int err = 0;
+
+    sf_list_init(&p->in_node);
+    if (p->given_id || p->connected)
+        err = enter(r, p);
+    if (err)
+        return err == -EBUSY && p->given_id ? -EINVAL : err;
+    if (r->probe)
+        err = sf_probe_put(p);
+    if (err) {
+        sf_collect_remove(&r->in, p);
+        sf_route_unname(&r->route, p);
+    }
+    return err;
+}
+
+static void greet(struct router *r, struct sf_peer *p)
+{
+    struct own *own = p->own;
+    bool nameless = enter(r, p) != 0;
+
+    if (nameless != own->nameless)
+        r->nameless += nameless ? 1 : (size_t)-1;
+    own->nameless = nameless;
+    if (!nameless && (r->notify & SIFR_NOTIFY_CONNECT))
+        notify(r, p);
+}
+
+static void router_joined(struct sf_socket *s, struct sf_peer *p)
+{
+    struct router *r = s->state;
+    struct own *own = p->own;
+
+    own->joined = true;
+    if (!own->id.named && !p->ended)
+        greet(r, p);
+    else if (r->notify & SIFR_NOTIFY_CONNECT)
+        notify(r, p);
+}
+
+/* Whether the application is to hear that this connection has ended. */
+static bool says_farewell(struct router *r, const struct sf_peer *p)
+{
+    const struct own *own = p->own;
+
+    return (r->notify & SIFR_NOTIFY_DISCONNECT) && own->joined && own->id.size && !own->displaced &&
+           !p->inproc;
+}
+
+static void router_lost(struct sf_socket *s, struct sf_peer *p)
+{
+    struct router *r = s->state;
+    struct own *own = p->own;
+
+    if (says_farewell(r, p))
+        notify(r, p);
+    own->joined = false;
+}
+
+static void leave(struct router *r, struct sf_peer *p)
+{
+    struct own *own = p->own;
+
+    if (r->to == p)
+        r->to = NULL;
+    if (own->nameless)
+        r->nameless--;
+    own->nameless = false;
+    sf_route_unname(&r->route, p);
+}
+
+static void end_farewell(struct router *r, struct sf_peer *p)
+{
+    struct own *own = p->own;
+
+    own->farewell = false;
+    r->farewells--;
+    notify(r, p);
+}
+
+/* What came from a peer that never had a name. */
+static void discard_received(struct sf_peer *p)
+{
+    struct sf_msg m;
+
+    sf_msg_init(&m);
+    while (sf_peer_get(p, &m) == 0)
+        ;
+    sf_msg_close(&m);
+}
+
+static void router_ended(struct sf_socket *s, struct sf_peer *p)
+{
+    struct router *r = s->state;
+    struct own *own = p->own;
+
+    if (r->sending && r->to == p)
+        sf_peer_rollback(p);
+    leave(r, p);
+    if (own->id.size == 0) {
+        discard_received(p);
+        return;
+    }
+    sf_collect_ended(&r->in, p);
+    if (says_farewell(r, p) && !own->farewell) {
+        own->farewell = true;
+        r->farewells++;
+        if (!sf_peer_readable(p))
+            end_farewell(r, p);
+    }
+    own->joined = false;
+}
+
+static void router_detach(struct sf_socket *s, struct sf_peer *p)
+{
+    struct router *r = s->state;
+    struct own *own = p->own;
+
+    leave(r, p);
+    sf_collect_remove(&r->in, p);
+    if (own->farewell)
+        end_farewell(r, p);
+    else if (says_farewell(r, p))
+        notify(r, p);
+    own->joined = false;
+    if (r->nameless == 0)
+        return;
+    SF_LIST_EACH(it, after, &s->peers)
+    { /* perhaps its id was what another one waits for */
+        struct sf_peer *other = SF_CONTAINER(it, struct sf_peer, node);
+
+        if (other != p && ((struct own *)other->own)->nameless && !other->ended)
+            greet(r, other);
+    }
+}
+
+static void router_readable(struct sf_socket *s, struct sf_peer *p)
+{
+    struct router *r = s->state;
+
+    if (sf_route_id(p)->size)
+        sf_collect_activate(&r->in, p);
+}
+
+static int send_id(struct sf_socket *s, struct sf_msg *m, bool more)
+{
+    struct router *r = s->state;
+    struct sf_peer *p;
+
+    if (!more)
+        return 0; /* to somebody, but nothing */
+    p = sf_route_find(&r->route, sf_msg_data(m), sf_msg_size(m));
+    if (p && p->ended)
+        p = NULL;
+    if (!p && r->mandatory)
+        return -EHOSTUNREACH;
+    if (p && !sf_peer_room(p)) {
+        if (r->mandatory)
+            return -EAGAIN;
+        p = NULL;
+    }
+    if (!p)
+        s->drops++;
+    r->to = p;
+    r->sending = true;
+    return 0;
+}
+
+static int router_send(struct sf_socket *s, struct sf_msg *m, bool more, bool wait)
+{
+    struct router *r = s->state;
+    int err = 0;
+
+    (void)wait;
+    if (!r->sending)
+        return send_id(s, m, more);
+    if (r->to)
+        err = sf_peer_put(r->to, m, more);
+    if (err) {
+        r->to = NULL;
+        s->drops++;
+    }
+    if (!more) {
+        r->to = NULL;
+        r->sending = false;
+    }
+    return err == -ENOMEM ? err : 0;
+}
+
+/* Makes the id frame for what `body` holds. 0 or -ENOMEM, `r->id` is empty then. */
+static int set_id(struct router *r, const void *bytes, size_t size)
+{
+    int err;
+
+    sf_msg_close(&r->id);
+    err = sf_msg_init_copy(&r->id, bytes, size);
+    if (err) {
+        sf_msg_init(&r->id);
+        return err;
+    }
+    r->id.flags |= SF_MSG_MORE;
+    r->id.meta = sf_meta_ref(r->body.meta);
+    return 0;
+}
+
+static int take_notice(struct router *r)
+{
+    struct notice *n = SF_CONTAINER(r->notices.next, struct notice, node);
+    int err;
+
+    sf_msg_close(&r->body);
+    sf_msg_init(&r->body);
+    err = set_id(r, n->id, n->size);
+    if (err)
+        return err;
+    sf_list_remove(&n->node);
+    sf_free(n);
+    return 0;
+}
+
+/* Notices of peers that have ended and have been read to their end. */
+static void end_farewells(struct sf_socket *s)
+{
+    struct router *r = s->state;
+
+    SF_LIST_EACH(it, after, &s->peers)
+    {
+        struct sf_peer *p = SF_CONTAINER(it, struct sf_peer, node);
+
+        if (((struct own *)p->own)->farewell && !sf_peer_readable(p))
+            end_farewell(r, p);
+    }
+}
+
+/* Reads the first frame of the next message. 0, -EAGAIN, -ENOMEM. */
+static int look_ahead(struct sf_socket *s)
+{
+    struct router *r = s->state;
+    struct sf_peer *from;
+    int err;
+
+    if (sf_list_empty(&r->notices)) {
+        err = sf_collect_recv(&r->in, &r->body, &from);
+        if (err && r->farewells)
+            end_farewells(s);
+        if (err && sf_list_empty(&r->notices))
+            return err;
+        if (err == 0) {
+            const struct sf_route_id *id = sf_route_id(from);
+
+            err = set_id(r, id->bytes, id->size);
+            if (err == 0) {
+                r->ahead = BOTH;
+                return 0;
+            }
+            s->drops++;
+            sf_collect_skip(&r->in, &r->body);
+            return err;
+        }
+    }
+    err = take_notice(r);
+    if (err == 0)
+        r->ahead = BOTH;
+    return err;
+}
+
+static int router_recv(struct sf_socket *s, struct sf_msg *m)
+{
+    struct router *r = s->state;
+    int err;
+
+    if (r->ahead == NOTHING && (r->in.current || r->in.cut))
+        return sf_collect_recv(&r->in, m, NULL);
+    if (r->ahead == NOTHING) {
+        err = look_ahead(s);
+        if (err)
+            return err;
+    }
+    sf_msg_move(m, r->ahead == BOTH ? &r->id : &r->body);
+    r->ahead = r->ahead == BOTH ? BODY : NOTHING;
+    return 0;
+}
+
+static bool anybody_has_room(const struct sf_socket *s)
+{
+    SF_LIST_EACH(it, after, &s->peers)
+    {
+        struct sf_peer *p = SF_CONTAINER(it, struct sf_peer, node);
+
+        if (sf_route_id(p)->named && !p->ended && sf_peer_room(p))
+            return true;
+    }
+    return false;
+}
+
+static int router_events(struct sf_socket *s)
+{
+    struct router *r = s->state;
+    int events = 0;
+
+    if (r->ahead != NOTHING || r->in.current || r->in.cut || look_ahead(s) == 0)
+        events |= SIFR_POLLIN;
+    if (!r->mandatory || r->sending || anybody_has_room(s))
+        events |= SIFR_POLLOUT;
+    return events;
+}
+
+static int router_set(struct sf_socket *s, int option, const void *value, size_t size)
+{
+    struct router *r = s->state;
+    int n;
+
+    switch (option) {
+    case SIFR_ROUTER_MANDATORY: return sf_option_flag(&r->mandatory, value, size);
+    case SIFR_ROUTER_HANDOVER: return sf_option_flag(&r->handover, value, size);
+    case SIFR_PROBE_ROUTER: return sf_option_flag(&r->probe, value, size);
+    case SIFR_ROUTER_NOTIFY:
+        if (sf_option_int(&n, value, size) != 0 || n < 0 ||
+            n > (SIFR_NOTIFY_CONNECT | SIFR_NOTIFY_DISCONNECT))
+            return -EINVAL;
+        r->notify = n;
+        return 0;
+    }
+    return -EINVAL;
+}
+
+static int router_get(struct sf_socket *s, int option, void *value, size_t *size)
+{
+    struct router *r = s->state;
+
+    if (option == SIFR_ROUTER_NOTIFY)
+        return sf_option_give(r->notify, value, size);
+    return -EINVAL;
+}
+
+const struct sf_pattern sf_pattern_router = {
+    .name = "ROUTER",
+    .type = SIFR_ROUTER,
+    .talks_to = SF_TYPE(REQ) | SF_TYPE(DEALER) | SF_TYPE(ROUTER),
+    .flags = SF_PATTERN_IDENTITY,
+    .size = sizeof(struct router),
+    .peer_size = sizeof(struct own),
+    .init = router_init,
+    .fini = router_fini,
+    .attach = router_attach,
+    .joined = router_joined,
+    .lost = router_lost,
+    .ended = router_ended,
+    .detach = router_detach,
+    .readable = router_readable,
+    .send = router_send,
+    .recv = router_recv,
+    .events = router_events,
+    .set = router_set,
+    .get = router_get,
+};
