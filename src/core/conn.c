@@ -1,0 +1,914 @@
+/* One connection: its states, from the first octet to the last. */
+#include "core/conn.h"
+#include "base/alloc.h"
+#include "core/listener.h"
+#include "core/monitor.h"
+#include "core/socket.h"
+#include "wire/command.h"
+#include "wire/metadata.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+enum { LINGER_TAIL_MS = 5000, END_POLL_MS = 2 };
+
+static void step(struct sf_conn *c);
+
+/* --- Buffers ----------------------------------------------------------- */
+
+int sf_buffer_add(struct sf_buffer *b, const void *bytes, size_t n)
+{
+    if (b->at == b->size)
+        b->at = b->size = 0;
+    if (b->size + n > b->room) {
+        size_t room = b->room ? b->room : 64;
+        uint8_t *to;
+
+        while (room < b->size + n)
+            room *= 2;
+        to = sf_realloc(b->data, room);
+        if (!to)
+            return -ENOMEM;
+        b->data = to;
+        b->room = room;
+    }
+    if (n)
+        memcpy(b->data + b->size, bytes, n);
+    b->size += n;
+    return 0;
+}
+
+void sf_buffer_fini(struct sf_buffer *b)
+{
+    sf_free(b->data);
+    memset(b, 0, sizeof *b);
+}
+
+/* --- Life -------------------------------------------------------------- */
+
+struct sf_conn *sf_conn_ref(struct sf_conn *c)
+{
+    atomic_fetch_add_explicit(&c->refs, 1, memory_order_relaxed);
+    return c;
+}
+
+void sf_conn_unref(struct sf_conn *c)
+{
+    struct sifr_socket *s = c->socket;
+
+    if (atomic_fetch_sub_explicit(&c->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    /* Closed, or never started: only memory is left. */
+    sf_profile_unref(c->profile);
+    sf_endpoint_fini(&c->endpoint);
+    if (c->link)
+        sf_link_unref(c->link);
+    if (c->listener)
+        sf_listener_unref(c->listener);
+    sf_buffer_fini(&c->lane);
+    sf_buffer_fini(&c->stage);
+    sf_buffer_fini(&c->stash);
+    sf_free(c);
+    sf_socket_unref(s);
+}
+
+static void run(struct sf_task *t);
+static void timed_out(struct sf_timer *t);
+static void linger_over(struct sf_timer *t);
+static void ready(struct sf_watch *w, unsigned events);
+
+static struct sf_conn *conn_new(struct sifr_socket *s, struct sf_loop *loop,
+                                struct sf_profile *profile)
+{
+    struct sf_conn *c = sf_alloc(sizeof *c);
+
+    if (!c)
+        return NULL;
+    atomic_init(&c->refs, 1);
+    c->loop = loop;
+    c->socket = sf_socket_ref(s);
+    c->profile = sf_profile_ref(profile);
+    c->task.run = run;
+    c->timer.fire = timed_out;
+    c->linger_timer.fire = linger_over;
+    c->watch.fd = -1;
+    c->watch.ready = ready;
+    sf_list_init(&c->node);
+    return c;
+}
+
+int sf_conn_dial(struct sf_conn **out, struct sifr_socket *s, struct sf_loop *loop,
+                 struct sf_profile *profile, struct sf_endpoint *e)
+{
+    struct sf_conn *c = conn_new(s, loop, profile);
+
+    if (!c)
+        return -ENOMEM;
+    c->endpoint = *e;
+    memset(e, 0, sizeof *e);
+    *out = c;
+    return 0;
+}
+
+const char *sf_conn_text(const struct sf_conn *c)
+{
+    return c->listener ? c->listener->text : c->endpoint.text;
+}
+
+void sf_conn_event(struct sf_conn *c, unsigned event, uint64_t value)
+{
+    sf_monitor_emit(c->socket, event, value, sf_conn_text(c));
+}
+
+void sf_conn_poke(struct sf_conn *c, uint32_t todo)
+{
+    /* Who sets the first bit posts; the task takes all bits at once, so none is left behind. */
+    if (atomic_fetch_or(&c->todo, todo) == 0) {
+        sf_conn_ref(c);
+        sf_loop_post(c->loop, &c->task);
+    }
+}
+
+/* Tells the socket something, and takes it in for it if it can be done at once. */
+static void tell(struct sf_conn *c, uint32_t events)
+{
+    sf_link_post(c->link, events);
+    sf_socket_try(c->socket);
+}
+
+void sf_conn_rewatch(struct sf_conn *c)
+{
+    unsigned want = 0;
+
+    switch (c->state) {
+    case SF_CONN_OPENING: want = c->stream->want; break;
+    case SF_CONN_GREETING:
+    case SF_CONN_HANDSHAKE: {
+        const uint8_t *bytes;
+
+        want = SF_READ;
+        if (sf_greeting_output(&c->shake->greeting, &bytes) || c->shake->out_at < c->shake->n_out)
+            want |= SF_WRITE;
+        break;
+    }
+    case SF_CONN_READY: return; /* send.c and recv.c say it themselves */
+    case SF_CONN_ENDING: want = SF_READ; break;
+    case SF_CONN_IDLE:
+    case SF_CONN_WAITING:
+    case SF_CONN_LOOKUP:
+    case SF_CONN_CLOSED: return;
+    }
+    if (sf_loop_watch(c->loop, &c->watch, want) != 0)
+        sf_conn_lost(c);
+}
+
+/* Lets go of the stream and of all that belongs to one connection. */
+static void drop_stream(struct sf_conn *c)
+{
+    sf_loop_cancel(c->loop, &c->timer);
+    sf_heart_stop(c);
+    if (c->shake) {
+        sf_peer_info_fini(&c->shake->info);
+        sf_free(c->shake);
+        c->shake = NULL;
+    }
+    if (c->stream) {
+        sf_loop_unwatch(c->loop, &c->watch);
+        c->stream->ops->close(c->stream);
+        c->stream = NULL;
+        c->watch.fd = -1;
+    }
+    sf_meta_unref(c->meta);
+    c->meta = NULL;
+    c->paused = c->write_dead = c->staged = c->wants_write = false;
+    c->lane.at = c->lane.size = 0;
+    c->stage.at = c->stage.size = 0;
+    c->stash.at = c->stash.size = 0;
+    c->in_frame_more = false;
+    c->frame_no = 0;
+    c->message_bytes = 0;
+}
+
+void sf_conn_close(struct sf_conn *c)
+{
+    if (c->state == SF_CONN_CLOSED)
+        return;
+    c->state = SF_CONN_CLOSED;
+    sf_loop_cancel(c->loop, &c->linger_timer);
+    sf_lookup_free(c->lookup);
+    c->lookup = NULL;
+    drop_stream(c);
+    if (c->link) {
+        sf_recv_abort(c);
+        atomic_store(&c->link->up, 0);
+        tell(c, SF_EVENT_CHANGED | SF_EVENT_ENDED);
+        sf_link_unref(c->link); /* each holds the other: here the ring is cut */
+        c->link = NULL;
+    }
+    if (c->listener) /* out of its list; the reference goes with the memory */
+        sf_list_remove(&c->node);
+    sf_conn_unref(c); /* the loop's */
+}
+
+/* Messages that are put locally when a connection is gone: DISCONNECT_MSG, HICCUP_MSG. */
+static void put_notice(struct sf_conn *c, const struct sf_bytes *bytes)
+{
+    struct sf_msg m;
+
+    if (!bytes->data || sf_msg_init_copy(&m, bytes->data, bytes->size) != 0)
+        return;
+    sf_pipe_put(c->link->in, &m, 0);
+    sf_msg_close(&m);
+    if (sf_pipe_must_wake(c->link->in))
+        tell(c, SF_EVENT_READABLE);
+}
+
+static bool has_notices(const struct sf_conn *c, bool accepted)
+{
+    switch (c->socket->base.pattern->type) {
+    case SIFR_ROUTER:
+    case SIFR_REP: return accepted;
+    case SIFR_DEALER:
+    case SIFR_REQ: return !accepted;
+    default: return false;
+    }
+}
+
+/* The stream of this connection is no more; what the socket is to know of it. */
+static void disconnected(struct sf_conn *c)
+{
+    bool was_ready = c->state == SF_CONN_READY;
+    int fd = c->stream ? c->stream->fd : -1;
+
+    drop_stream(c);
+    if (fd >= 0)
+        sf_conn_event(c, SIFR_EVENT_DISCONNECTED, (uint64_t)fd);
+    if (!c->link)
+        return;
+    sf_recv_abort(c);
+    sf_pipe_rewind(c->link->out);
+    if (was_ready) {
+        if (has_notices(c, c->listener != NULL))
+            put_notice(c, c->listener ? &c->profile->opt.disconnect : &c->profile->opt.hiccup);
+        atomic_store(&c->link->up, 0);
+        if (c->socket->base.pattern->flags & SF_PATTERN_REPLAYS) {
+            bool credit;
+
+            sf_pipe_drop(c->link->out, &credit);
+        }
+        tell(c, SF_EVENT_CHANGED);
+    }
+}
+
+/* IMMEDIATE: the queue goes with its connection. */
+static void end_link(struct sf_conn *c)
+{
+    struct sf_link *l = c->link;
+
+    if (!l)
+        return;
+    c->link = NULL;
+    sf_link_post(l, SF_EVENT_ENDED);
+    sf_socket_try(c->socket);
+    sf_link_unref(l);
+}
+
+void sf_conn_lost(struct sf_conn *c)
+{
+    bool was_ready = c->state == SF_CONN_READY;
+
+    if (c->state == SF_CONN_CLOSED)
+        return;
+    if (c->state == SF_CONN_ENDING) {
+        sf_conn_close(c);
+        return;
+    }
+    disconnected(c);
+    if (c->listener) {
+        sf_conn_close(c);
+        return;
+    }
+    if (c->profile->opt.immediate)
+        end_link(c);
+    if (c->closing && (!c->link || sf_send_done(c) || atomic_load(&c->linger) == 0)) {
+        sf_conn_close(c);
+        return;
+    }
+    if ((!was_ready && (c->profile->opt.reconnect_stop & SIFR_RECONNECT_STOP_HANDSHAKE_FAILED)) ||
+        c->profile->opt.reconnect_ivl <= 0) {
+        atomic_store(&c->stopped, 2);
+        sf_conn_close(c);
+        return;
+    }
+    c->state = SF_CONN_IDLE;
+    c->attempt = 0;
+    sf_lookup_free(c->lookup);
+    c->lookup = NULL;
+    sf_dial_again(c);
+}
+
+void sf_conn_stop(struct sf_conn *c)
+{
+    if (c->state == SF_CONN_CLOSED)
+        return;
+    if (c->state != SF_CONN_ENDING)
+        disconnected(c);
+    atomic_store(&c->stopped, 1);
+    sf_conn_close(c);
+}
+
+/* --- What others ask --------------------------------------------------- */
+
+/* All is in the kernel: no more is sent, and the peer gets time to read it. */
+static void begin_ending(struct sf_conn *c)
+{
+    int linger = atomic_load(&c->linger);
+
+    c->state = SF_CONN_ENDING;
+    sf_heart_stop(c);
+    sf_loop_cancel(c->loop, &c->linger_timer);
+    if (linger == 0 || c->write_dead || c->stream->ops->shut(c->stream) != 0) {
+        sf_conn_close(c);
+        return;
+    }
+    if (linger < 0 || linger > LINGER_TAIL_MS)
+        linger = LINGER_TAIL_MS;
+    sf_loop_timer(c->loop, &c->linger_timer, (uint64_t)linger);
+    sf_loop_timer(c->loop, &c->timer, END_POLL_MS);
+    sf_conn_rewatch(c);
+}
+
+static void close_lingering(struct sf_conn *c)
+{
+    int linger = atomic_load(&c->linger);
+    bool nothing = !c->link || (c->state != SF_CONN_READY && sf_pipe_drained(c->link->out));
+
+    if (c->state == SF_CONN_ENDING)
+        return;
+    if (!c->closing && linger > 0)
+        sf_loop_timer(c->loop, &c->linger_timer, (uint64_t)linger);
+    c->closing = true;
+    if (linger == 0 || nothing ||
+        (c->state != SF_CONN_READY && !c->listener &&
+         (c->profile->opt.reconnect_stop & SIFR_RECONNECT_STOP_AFTER_DISCONNECT))) {
+        sf_conn_close(c);
+        return;
+    }
+    if (c->state == SF_CONN_READY) {
+        c->paused = false; /* nobody will read: what arrives is discarded by recv.c */
+        sf_send_flush(c);
+        if (c->state == SF_CONN_READY)
+            sf_recv_fill(c);
+    }
+}
+
+static void run(struct sf_task *t)
+{
+    struct sf_conn *c = SF_CONTAINER(t, struct sf_conn, task);
+    uint32_t todo = atomic_exchange(&c->todo, 0);
+
+    if ((todo & SF_TODO_START) && c->state == SF_CONN_IDLE && !(todo & SF_TODO_KICK)) {
+        sf_conn_ref(c); /* the loop's, until sf_conn_close */
+        sf_dial_attempt(c);
+    }
+    if (c->state == SF_CONN_IDLE || c->state == SF_CONN_CLOSED) {
+        sf_conn_unref(c);
+        return;
+    }
+    if (todo & SF_TODO_KICK) {
+        if (c->state != SF_CONN_ENDING)
+            disconnected(c);
+        if (!c->listener)
+            atomic_store(&c->stopped, 1);
+        sf_conn_close(c);
+    }
+    if ((todo & SF_TODO_RESUME) && c->state == SF_CONN_READY && c->paused) {
+        c->paused = false;
+        sf_recv_fill(c);
+    }
+    if ((todo & SF_TODO_DRAIN) && c->state == SF_CONN_READY)
+        sf_send_flush(c);
+    if ((todo & SF_TODO_CLOSE) && c->state != SF_CONN_CLOSED)
+        close_lingering(c);
+    if (c->closing && c->state == SF_CONN_READY && sf_send_done(c))
+        begin_ending(c);
+    sf_conn_unref(c); /* the poke's */
+}
+
+static void linger_over(struct sf_timer *t)
+{
+    sf_conn_close(SF_CONTAINER(t, struct sf_conn, linger_timer));
+}
+
+static void timed_out(struct sf_timer *t)
+{
+    struct sf_conn *c = SF_CONTAINER(t, struct sf_conn, timer);
+
+    switch (c->state) {
+    case SF_CONN_WAITING: sf_dial_attempt(c); break;
+    case SF_CONN_OPENING: /* CONNECT_TIMEOUT */ sf_dial_again(c); break;
+    case SF_CONN_GREETING:
+    case SF_CONN_HANDSHAKE:
+        sf_conn_event(c, SIFR_EVENT_HANDSHAKE_FAILED_NO_DETAIL, ETIMEDOUT);
+        sf_conn_lost(c);
+        break;
+    case SF_CONN_ENDING:
+        if (c->stream->ops->unsent(c->stream) <= 0)
+            sf_conn_close(c);
+        else
+            sf_loop_timer(c->loop, t, 2 * END_POLL_MS);
+        break;
+    case SF_CONN_IDLE:
+    case SF_CONN_LOOKUP:
+    case SF_CONN_READY:
+    case SF_CONN_CLOSED: break;
+    }
+}
+
+/* --- Handshake --------------------------------------------------------- */
+
+static struct sf_hello hello_of(struct sf_conn *c)
+{
+    const struct sf_pattern *p = c->socket->base.pattern;
+    const struct sf_options *o = &c->profile->opt;
+
+    return (struct sf_hello){
+        .type_name = p->name,
+        .with_identity = p->flags & SF_PATTERN_IDENTITY,
+        .id = o->id.data,
+        .id_size = o->id.size,
+        .extra = o->metadata.data,
+        .extra_size = o->metadata.size,
+        .talks_to = p->talks_to,
+    };
+}
+
+/* The stream is open: both sides begin with their greetings. */
+static void begin_greeting(struct sf_conn *c)
+{
+    const struct sf_pattern *p = c->socket->base.pattern;
+    const struct sf_options *o = &c->profile->opt;
+    struct sf_greeting_config cfg = {
+        .id = o->id.data,
+        .id_size = p->flags & SF_PATTERN_IDENTITY ? o->id.size : 0,
+        .type = p->type,
+        .talks_to = p->talks_to,
+        .mechanism = "NULL",
+    };
+
+    sf_loop_cancel(c->loop, &c->timer);
+    c->shake = sf_alloc(sizeof *c->shake);
+    if (!c->shake) {
+        sf_conn_lost(c);
+        return;
+    }
+    sf_greeting_init(&c->shake->greeting, &cfg);
+    c->state = SF_CONN_GREETING;
+    if (o->handshake_ivl > 0)
+        sf_loop_timer(c->loop, &c->timer, (uint64_t)o->handshake_ivl);
+    step(c);
+}
+
+int sf_conn_accepted(struct sf_listener *l, struct sf_stream *stream)
+{
+    struct sf_conn *c = conn_new(l->socket, l->loop, l->profile);
+
+    if (!c)
+        return -ENOMEM;
+    c->listener = sf_listener_ref(l);
+    sf_list_push(&l->conns, &c->node);
+    c->stream = stream;
+    c->watch.fd = stream->fd;
+    begin_greeting(c);
+    return 0;
+}
+
+/* Sends what the handshake has to send: 0 all is out, 1 not yet, -errno. */
+static int flush_shake(struct sf_conn *c)
+{
+    struct sf_shake *k = c->shake;
+
+    for (;;) {
+        const uint8_t *bytes;
+        size_t n = sf_greeting_output(&k->greeting, &bytes);
+        bool greeting = n > 0;
+        struct iovec v;
+        ssize_t sent;
+
+        if (!greeting) {
+            bytes = k->out + k->out_at;
+            n = k->n_out - k->out_at;
+        }
+        if (n == 0)
+            return 0;
+        v = (struct iovec){(void *)(uintptr_t)bytes, n};
+        sent = c->stream->ops->writev(c->stream, &v, 1);
+        if (sent == -EAGAIN)
+            return 1;
+        if (sent < 0)
+            return (int)sent;
+        if (greeting)
+            sf_greeting_sent(&k->greeting, (size_t)sent);
+        else
+            k->out_at += (size_t)sent;
+    }
+}
+
+/* The peer broke the rules: what we still had to say is flushed, then it is over. */
+static void refuse(struct sf_conn *c, uint32_t error, int status)
+{
+    if (error)
+        sf_conn_event(c, SIFR_EVENT_HANDSHAKE_FAILED_PROTOCOL, error);
+    else if (status)
+        sf_conn_event(c, SIFR_EVENT_HANDSHAKE_FAILED_AUTH, (uint64_t)status);
+    c->shake->failed = true;
+}
+
+static int read_greeting(struct sf_conn *c)
+{
+    struct sf_shake *k = c->shake;
+    ssize_t n = sf_greeting_feed(&k->greeting, k->in, k->n_in);
+
+    if (n < 0) {
+        refuse(c, k->greeting.error, 0);
+        return -EPROTO;
+    }
+    k->n_in -= (size_t)n;
+    memmove(k->in, k->in + n, k->n_in);
+    if (!sf_greeting_done(&k->greeting))
+        return -EAGAIN;
+    c->version = k->greeting.version;
+    if (c->version == SF_ZMTP_10 || c->version == SF_ZMTP_20) {
+        k->done = true;
+        return 0;
+    }
+    c->state = SF_CONN_HANDSHAKE;
+    return 0;
+}
+
+static int say_ready(struct sf_conn *c)
+{
+    struct sf_hello hello = hello_of(c);
+    int n = sf_ready_put(c->shake->out, sizeof c->shake->out, &hello);
+
+    if (n < 0)
+        return n;
+    c->shake->n_out = (size_t)n;
+    c->shake->said_ready = true;
+    return 0;
+}
+
+static int read_handshake(struct sf_conn *c)
+{
+    struct sf_shake *k = c->shake;
+    struct sf_hello hello = hello_of(c);
+    struct sf_refusal why = {0};
+    struct sf_frame f;
+    int header, err;
+
+    header = sf_frame_get(&f, k->in, k->n_in);
+    if (header == -EAGAIN)
+        return -EAGAIN;
+    if (header < 0 || f.size > sizeof k->in - SF_FRAME_HEADER_MAX) {
+        refuse(c, SIFR_PROTOCOL_ERROR_ZMTP_UNSPECIFIED, 0);
+        return -EPROTO;
+    }
+    if (k->n_in < (size_t)header + f.size)
+        return -EAGAIN;
+    err = sf_null_get(&k->info, &hello, k->in + header, f.size, &why);
+    if (err == -ENOMEM)
+        return err;
+    if (err) {
+        refuse(c, why.error, why.status);
+        return -EPROTO;
+    }
+    k->n_in -= (size_t)header + f.size;
+    memmove(k->in, k->in + header + f.size, k->n_in);
+    k->heard_ready = true;
+    k->done = true;
+    return 0;
+}
+
+/* Appends name NUL value NUL; without room only counts. A 0 within the value ends it. */
+static size_t put_property(char *to, size_t at, const char *name, size_t name_size,
+                           const void *value, size_t size)
+{
+    const char *zero = size ? memchr(value, 0, size) : NULL;
+
+    if (zero)
+        size = (size_t)(zero - (const char *)value);
+    if (to) {
+        memcpy(to + at, name, name_size);
+        if (size)
+            memcpy(to + at + name_size + 1, value, size);
+    }
+    return at + name_size + 1 + size + 1;
+}
+
+static size_t put_properties(char *to, const struct sf_peer_info *info, const char *address)
+{
+    const uint8_t *at = info->properties;
+    size_t left = info->properties_size, n = 0;
+    struct sf_property p;
+
+    if (*address)
+        n = put_property(to, n, "Peer-Address", 12, address, strlen(address));
+    while (at && sf_metadata_next(&at, &left, &p) == 1) {
+        static const char *const ours[] = {"Peer-Address", "User-Id", "__fd"};
+        bool taken = false;
+
+        for (size_t i = 0; i < sizeof ours / sizeof *ours; i++)
+            taken |= strlen(ours[i]) == p.name_size && memcmp(ours[i], p.name, p.name_size) == 0;
+        if (!taken)
+            n = put_property(to, n, p.name, p.name_size, p.value, p.size);
+    }
+    return n;
+}
+
+/* What messages of this connection tell of it. */
+static int make_meta(struct sf_conn *c)
+{
+    char address[SF_STREAM_NAME_MAX] = "";
+
+    if (c->stream->ops->peer_address)
+        c->stream->ops->peer_address(c->stream, address, sizeof address);
+    c->meta = sf_meta_new(put_properties(NULL, &c->shake->info, address));
+    if (!c->meta)
+        return -ENOMEM;
+    put_properties(c->meta->text, &c->shake->info, address);
+    c->meta->fd = c->stream->fd;
+    return 0;
+}
+
+/* The queue of what was accepted, or dialed with IMMEDIATE. */
+static int make_link(struct sf_conn *c)
+{
+    const struct sf_options *o = &c->profile->opt;
+    bool conflate = o->conflate && (c->socket->base.pattern->flags & SF_PATTERN_CONFLATES);
+    struct sf_link *l;
+    int err = sf_link_new(&l, c->socket);
+
+    if (err)
+        return err;
+    l->conn = sf_conn_ref(c);
+    err = sf_pipe_new(&l->in, conflate);
+    if (err == 0)
+        err = sf_pipe_new(&l->out, conflate);
+    if (err) {
+        sf_link_unref(l);
+        return err;
+    }
+    sf_pipe_set_mark(l->out, 1, -1);
+    sf_pipe_set_mark(l->in, 0, -1);
+    sf_pipe_set_mark(l->out, 0, o->snd_hwm);
+    sf_pipe_set_mark(l->in, 1, o->rcv_hwm);
+    atomic_store(&l->in->asleep, 1);
+    c->link = l;
+    return 0;
+}
+
+static int keep_identity(struct sf_conn *c)
+{
+    struct sf_shake *k = c->shake;
+    struct sf_peer *p = &c->link->peer;
+    const uint8_t *id = k->info.id;
+    size_t size = k->info.id_size;
+
+    if (c->version == SF_ZMTP_10 || c->version == SF_ZMTP_20) {
+        id = k->greeting.id;
+        size = k->greeting.id_size;
+    }
+    p->subscribes_all = k->greeting.unversioned;
+    if (size == 0 || id[0] == 0)
+        return 0;
+    p->id = (uint8_t *)sf_alloc_text(id, size);
+    if (!p->id)
+        return -ENOMEM;
+    p->id_size = size;
+    return 0;
+}
+
+static bool says_hello(const struct sf_conn *c)
+{
+    switch (c->socket->base.pattern->type) {
+    case SIFR_ROUTER:
+    case SIFR_DEALER:
+    case SIFR_REP:
+    case SIFR_REQ: return c->profile->opt.hello.data != NULL;
+    default: return false;
+    }
+}
+
+/* HELLO_MSG goes before all else. */
+static int say_hello(struct sf_conn *c)
+{
+    const struct sf_bytes *b = &c->profile->opt.hello;
+    uint8_t header[SF_FRAME1_HEADER_MAX];
+    size_t n;
+    int err;
+
+    if (!says_hello(c))
+        return 0;
+    n = c->version == SF_ZMTP_10 ? sf_frame1_put(header, 0, b->size)
+                                 : sf_frame_put(header, 0, b->size);
+    err = sf_send_lane(c, header, n);
+    return err ? err : sf_send_lane(c, b->data, b->size);
+}
+
+/* The handshake is over and flushed: traffic begins. */
+static int become_ready(struct sf_conn *c)
+{
+    struct sf_shake *k = c->shake;
+    bool fresh = !c->link;
+    int err;
+
+    sf_loop_cancel(c->loop, &c->timer);
+    err = make_meta(c);
+    if (err == 0 && fresh)
+        err = make_link(c);
+    /* A queue that is dialed keeps the identity it first learnt: the socket has seen it. */
+    if (err == 0 && (fresh || atomic_load(&c->link->joins) == 0))
+        err = keep_identity(c);
+    if (err == 0)
+        err = say_hello(c);
+    if (err == 0 && c->version >= SF_ZMTP_31)
+        err = sf_heart_start(c);
+    if (err)
+        return err;
+    c->state = SF_CONN_READY;
+    c->shake = NULL;
+    c->attempt = 0;
+    sf_meta_unref(c->link->in->meta);
+    c->link->in->meta = sf_meta_ref(c->meta);
+    atomic_fetch_add(&c->link->joins, 1);
+    atomic_store(&c->link->up, 1);
+    sf_conn_event(c, SIFR_EVENT_HANDSHAKE_SUCCEEDED, 0);
+    tell(c, fresh ? SF_EVENT_ATTACH : SF_EVENT_CHANGED);
+    err = sf_recv_start(c, k->in, k->n_in);
+    sf_peer_info_fini(&k->info);
+    sf_free(k);
+    if (c->state != SF_CONN_READY)
+        return 0;
+    if (err)
+        return err;
+    sf_send_flush(c);
+    if (c->state == SF_CONN_READY)
+        sf_recv_fill(c);
+    if (c->state == SF_CONN_READY && c->closing && sf_send_done(c))
+        begin_ending(c);
+    return 0;
+}
+
+/* Reads at most what the buffer holds: 1 got some, 0 end of the stream, -errno. */
+static int read_shake(struct sf_conn *c)
+{
+    struct sf_shake *k = c->shake;
+    struct iovec v = {k->in + k->n_in, sizeof k->in - k->n_in};
+    ssize_t n;
+
+    if (v.iov_len == 0)
+        return -EPROTO;
+    n = c->stream->ops->readv(c->stream, &v, 1);
+    if (n <= 0)
+        return (int)n;
+    k->n_in += (size_t)n;
+    return 1;
+}
+
+static void shake_failed(struct sf_conn *c, int err)
+{
+    sf_conn_event(c, SIFR_EVENT_HANDSHAKE_FAILED_NO_DETAIL, (uint64_t)-err);
+    sf_conn_lost(c);
+}
+
+/* Goes on with greeting and handshake as far as it can. */
+static void step(struct sf_conn *c)
+{
+    struct sf_shake *k = c->shake;
+
+    for (;;) {
+        int err = flush_shake(c);
+
+        if (err < 0) {
+            if (k->failed)
+                sf_conn_stop(c);
+            else
+                shake_failed(c, err);
+            return;
+        }
+        if (err == 0 && k->failed) {
+            sf_conn_stop(c);
+            return;
+        }
+        if (err == 0 && k->done) {
+            err = become_ready(c);
+            if (err)
+                sf_conn_lost(c);
+            return;
+        }
+        if (k->failed || k->done) {
+            sf_conn_rewatch(c);
+            return;
+        }
+        if (c->state == SF_CONN_HANDSHAKE && !k->said_ready) {
+            err = say_ready(c);
+            if (err) {
+                sf_conn_lost(c);
+                return;
+            }
+            continue;
+        }
+        err = c->state == SF_CONN_GREETING ? read_greeting(c) : read_handshake(c);
+        if (err == 0 || err == -EPROTO)
+            continue;
+        if (err == -EAGAIN) {
+            err = read_shake(c);
+            if (err == 1)
+                continue;
+            if (err == -EAGAIN) {
+                sf_conn_rewatch(c);
+                return;
+            }
+            if (err == 0)
+                err = -EPIPE;
+        }
+        shake_failed(c, err);
+        return;
+    }
+}
+
+/* --- Readiness --------------------------------------------------------- */
+
+/* Reads and throws away, until the peer has closed as well. */
+static void discard(struct sf_conn *c)
+{
+    size_t room;
+    uint8_t *to = sf_loop_scratch(c->loop, &room);
+    struct iovec v = {to, room};
+
+    for (int i = 0; i < 16; i++) {
+        ssize_t n = c->stream->ops->readv(c->stream, &v, 1);
+
+        if (n == -EAGAIN)
+            return;
+        if (n <= 0) {
+            sf_conn_close(c);
+            return;
+        }
+    }
+}
+
+void sf_dial_open(struct sf_conn *c)
+{
+    int fd = c->stream->fd;
+    int err = c->stream->ops->open(c->stream);
+
+    if (err == -EAGAIN) {
+        sf_conn_rewatch(c);
+        return;
+    }
+    if (err) {
+        if (err == -ECONNREFUSED &&
+            (c->profile->opt.reconnect_stop & SIFR_RECONNECT_STOP_CONN_REFUSED)) {
+            drop_stream(c);
+            sf_conn_event(c, SIFR_EVENT_CLOSED, (uint64_t)fd);
+            atomic_store(&c->stopped, 2);
+            sf_conn_close(c);
+            return;
+        }
+        sf_dial_again(c);
+        return;
+    }
+    c->was_up = true;
+    c->attempt = 0;
+    sf_conn_event(c, SIFR_EVENT_CONNECTED, (uint64_t)fd);
+    begin_greeting(c);
+}
+
+static void ready(struct sf_watch *w, unsigned events)
+{
+    struct sf_conn *c = SF_CONTAINER(w, struct sf_conn, watch);
+
+    sf_conn_ref(c); /* it may end in here */
+    switch (c->state) {
+    case SF_CONN_OPENING: sf_dial_open(c); break;
+    case SF_CONN_GREETING:
+    case SF_CONN_HANDSHAKE: step(c); break;
+    case SF_CONN_READY:
+        if (events & (SF_READ | SF_HUP))
+            sf_recv_fill(c);
+        if (c->state == SF_CONN_READY && (events & (SF_WRITE | SF_HUP)))
+            sf_send_flush(c);
+        if (c->state == SF_CONN_READY && c->closing && sf_send_done(c))
+            begin_ending(c);
+        break;
+    case SF_CONN_ENDING: discard(c); break;
+    case SF_CONN_IDLE:
+    case SF_CONN_WAITING:
+    case SF_CONN_LOOKUP:
+    case SF_CONN_CLOSED: break;
+    }
+    sf_conn_unref(c);
+}

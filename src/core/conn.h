@@ -1,0 +1,183 @@
+#ifndef SF_CORE_CONN_H
+#define SF_CORE_CONN_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/list.h"
+#include "core/ctx.h"
+#include "core/link.h"
+#include "core/option.h"
+#include "io/loop.h"
+#include "io/resolve.h"
+#include "transports/transport.h"
+#include "wire/greeting.h"
+#include "wire/handshake.h"
+
+struct sf_listener;
+struct sifr_socket;
+
+/*
+ * A connection, or for what connect made, one after the other.
+ *
+ *            +------------------- lost, dialed ------------------+
+ *            v                                                   |
+ * IDLE -> WAITING -> LOOKUP -> OPENING -> GREETING -> HANDSHAKE -> READY
+ *            |          |         ^           |           |        |
+ *            |          |      accepted       |           |        | closing,
+ *            v          v                     v           v        v all sent
+ *          CLOSED <-----+---------------------+-----------+--- ENDING
+ */
+enum sf_conn_state {
+    SF_CONN_IDLE,
+    SF_CONN_WAITING,   /* back-off */
+    SF_CONN_LOOKUP,    /* a host name is being looked up */
+    SF_CONN_OPENING,   /* connect(2), proxy */
+    SF_CONN_GREETING,
+    SF_CONN_HANDSHAKE,
+    SF_CONN_READY,
+    SF_CONN_ENDING,    /* all is in the kernel: waits until the peer has it */
+    SF_CONN_CLOSED,
+};
+
+/* What others ask of a connection; bits of sf_conn.todo. */
+enum {
+    SF_TODO_START = 1,
+    SF_TODO_DRAIN = 2,  /* the out-pipe has something */
+    SF_TODO_RESUME = 4, /* the in-pipe has room */
+    SF_TODO_CLOSE = 8,  /* end it, lingering */
+    SF_TODO_KICK = 16,  /* end it now */
+};
+
+/* Only while shaking hands. */
+struct sf_shake {
+    struct sf_greeting greeting;
+    struct sf_peer_info info;
+    uint8_t in[4096];
+    size_t n_in;
+    uint8_t out[4096]; /* READY */
+    size_t n_out, out_at;
+    bool said_ready, heard_ready;
+    bool failed; /* flush, then close and stop */
+    bool done;   /* flush, then the connection is ready */
+};
+
+/* Only while heartbeats are in use. */
+struct sf_heart {
+    struct sf_conn *conn;
+    struct sf_timer beat;    /* next PING */
+    struct sf_timer silence; /* HEARTBEAT_TIMEOUT after a PING */
+    struct sf_timer ttl;     /* what the peer asked for */
+    bool ttl_fresh;          /* set by a PING of the batch being read */
+};
+
+/* Bytes that grow; of the lane and of framing steps. */
+struct sf_buffer {
+    uint8_t *data; /* owns */
+    size_t size, at, room; /* at <= size <= room */
+};
+
+struct sf_conn {
+    _Atomic uint32_t refs; /* the loop's, its link's, the endpoint's, each posted task's */
+    _Atomic uint32_t todo;
+    _Atomic int linger;    /* ms, with SF_TODO_CLOSE */
+    _Atomic int stopped;   /* 1: dead, but known; 2: removed */
+    struct sf_task task;
+    struct sf_loop *loop;
+    struct sifr_socket *socket;  /* shares */
+    struct sf_profile *profile;  /* shares */
+    struct sf_link *link;        /* shares; NULL before the first handshake of what has no queue yet */
+
+    /* The loop's. */
+    enum sf_conn_state state;
+    struct sf_stream *stream; /* owns, or NULL */
+    struct sf_watch watch;
+    struct sf_timer timer;    /* back-off, handshake, connect and linger limits: one at a time */
+    struct sf_timer linger_timer;
+    struct sf_shake *shake;   /* owns, or NULL */
+    struct sf_heart *heart;   /* owns, or NULL */
+    struct sf_meta *meta;     /* shares */
+    enum sf_zmtp version;
+    struct sf_buffer lane;    /* commands of our own: PONG, PING; joins between messages */
+    struct sf_buffer stage;   /* one message in an older framing */
+    struct sf_buffer stash;   /* input in an older framing, not whole yet */
+    bool staged;              /* stage holds a message that the pipe counts as handed out */
+    bool paused;              /* not read: RCVHWM, or a lane that is not taken */
+    bool write_dead;          /* writing failed; what was received is read to its end */
+    bool closing;             /* SF_TODO_CLOSE was seen */
+    bool wants_write;         /* the kernel took no more */
+    bool in_frame_more;       /* of the message being received */
+    unsigned frame_no;        /* in it */
+    uint8_t first_size4;      /* REQ: its first frame had 4 octets */
+    uint64_t message_bytes;   /* of it, so far */
+    struct {                  /* a large frame on its way into a block of its own */
+        struct sf_owner *owner; /* owns, or NULL */
+        uint64_t size, got;
+        size_t room, header;
+    } big;
+
+    /* What dials. */
+    struct sf_endpoint endpoint; /* text NULL: accepted */
+    struct sf_lookup *lookup;
+    size_t next_address;         /* in its list */
+    unsigned attempt;            /* back-offs since the last success */
+    bool was_up;                 /* a connection has been established once in this round */
+
+    /* What was accepted. */
+    struct sf_listener *listener; /* shares */
+    struct sf_list node;          /* in its list */
+};
+
+/* For connect: dials when told to start. Takes over what is in `e` on success. */
+int sf_conn_dial(struct sf_conn **out, struct sifr_socket *s, struct sf_loop *loop,
+                 struct sf_profile *profile, struct sf_endpoint *e);
+
+/* For accepted streams (takes over `stream` on success). In `loop`. */
+int sf_conn_accepted(struct sf_listener *l, struct sf_stream *stream);
+
+struct sf_conn *sf_conn_ref(struct sf_conn *c);
+void sf_conn_unref(struct sf_conn *c);
+
+/* Asks something of a connection. Any thread. */
+void sf_conn_poke(struct sf_conn *c, uint32_t todo);
+
+/* The rest: only in its loop. */
+
+/* The connection is gone: retries what was dialed, forgets what was accepted. */
+void sf_conn_lost(struct sf_conn *c);
+/* It is over and we do not come back by ourselves. */
+void sf_conn_stop(struct sf_conn *c);
+/* Ends it at once. */
+void sf_conn_close(struct sf_conn *c);
+/* Sets what the watch waits for, from the state. */
+void sf_conn_rewatch(struct sf_conn *c);
+/* Our numbers in a monitor's event; wraps sf_monitor_emit. */
+void sf_conn_event(struct sf_conn *c, unsigned event, uint64_t value);
+const char *sf_conn_text(const struct sf_conn *c); /* of its endpoint */
+
+/* dialer.c */
+void sf_dial_attempt(struct sf_conn *c);
+void sf_dial_again(struct sf_conn *c); /* after a failure: next address or back-off */
+void sf_dial_open(struct sf_conn *c);  /* goes on with OPENING */
+
+/* send.c */
+void sf_send_flush(struct sf_conn *c);
+bool sf_send_done(struct sf_conn *c); /* nothing is left to hand to the kernel */
+int sf_send_lane(struct sf_conn *c, const void *bytes, size_t n); /* 0 or -ENOMEM */
+
+/* recv.c */
+void sf_recv_fill(struct sf_conn *c);
+int sf_recv_start(struct sf_conn *c, const uint8_t *bytes, size_t n); /* octets behind the handshake */
+void sf_recv_abort(struct sf_conn *c); /* what is incomplete is taken back */
+
+/* heartbeat.c */
+int sf_heart_start(struct sf_conn *c);
+void sf_heart_heard(struct sf_conn *c); /* a whole frame came */
+void sf_heart_ttl(struct sf_conn *c, uint32_t ttl_ms);
+void sf_heart_stop(struct sf_conn *c);
+
+int sf_buffer_add(struct sf_buffer *b, const void *bytes, size_t n); /* 0 or -ENOMEM */
+void sf_buffer_fini(struct sf_buffer *b);
+
+#endif

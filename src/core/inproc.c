@@ -1,0 +1,251 @@
+/* inproc: names in a context, and links that meet there. */
+#include "base/alloc.h"
+#include "core/socket.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* A name that is bound; in sifr_ctx.names, under ctx.lock. */
+struct sf_inproc_name {
+    struct sf_map_node node;
+    struct sifr_socket *socket; /* borrows: it unbinds before it goes */
+    bool conflate;
+    size_t id_size;
+    uint8_t *id; /* owns; routing id at the time of the bind */
+    char name[];
+};
+
+static bool conflates(const struct sifr_socket *s)
+{
+    return s->opt.conflate && (s->base.pattern->flags & SF_PATTERN_CONFLATES);
+}
+
+static bool announces(const struct sifr_socket *s)
+{
+    return (s->base.pattern->flags & SF_PATTERN_IDENTITY) && s->opt.id.size;
+}
+
+/* What a link knows of the other side's routing id. 0 or -ENOMEM. */
+static int learn(struct sf_peer *p, const uint8_t *id, size_t size)
+{
+    if (size == 0 || id[0] == 0)
+        return 0;
+    p->id = (uint8_t *)sf_alloc_text(id, size);
+    if (!p->id)
+        return -ENOMEM;
+    p->id_size = size;
+    return 0;
+}
+
+/* A link of `s` without pipes: 0 or -ENOMEM. */
+static int link_new(struct sf_link **out, struct sifr_socket *s, const char *name)
+{
+    struct sf_link *l;
+    int err = sf_link_new(&l, s);
+
+    if (err)
+        return err;
+    l->peer.inproc = true;
+    l->name = sf_alloc_text(name, strlen(name));
+    if (!l->name) {
+        sf_link_unref(l);
+        return -ENOMEM;
+    }
+    *out = l;
+    return 0;
+}
+
+/* Pipes of the side that connects; the other side's marks have no say yet. */
+static int make_pipes(struct sf_link *l, bool conflate)
+{
+    int err = sf_pipe_new(&l->in, conflate);
+
+    if (err == 0)
+        err = sf_pipe_new(&l->out, conflate);
+    if (err)
+        return err;
+    sf_pipe_set_mark(l->out, 0, l->socket->opt.snd_hwm);
+    sf_pipe_set_mark(l->out, 1, -1);
+    sf_pipe_set_mark(l->in, 1, l->socket->opt.rcv_hwm);
+    sf_pipe_set_mark(l->in, 0, -1);
+    atomic_store(&l->in->asleep, 1);
+    return 0;
+}
+
+/*
+ * Makes the end of `bound` for the connecting link `a`, and ties the two. Under
+ * ctx.lock. 0 or -ENOMEM.
+ */
+static int meet(struct sf_link **out, struct sf_link *a, struct sifr_socket *bound)
+{
+    struct sf_link *b;
+    int err = link_new(&b, bound, a->name);
+
+    if (err)
+        return err;
+    b->in = sf_pipe_ref(a->out);
+    b->out = sf_pipe_ref(a->in);
+    if (announces(a->socket)) {
+        err = learn(&b->peer, a->socket->opt.id.data, a->socket->opt.id.size);
+        if (err) {
+            sf_link_unref(b);
+            return err;
+        }
+    }
+    sf_pipe_set_mark(b->in, 1, atomic_load(&bound->hwm[1]));
+    sf_pipe_set_mark(b->out, 0, atomic_load(&bound->hwm[0]));
+    atomic_store(&b->in->asleep, 1);
+    atomic_store(&b->other, sf_link_ref(a));
+    atomic_store(&a->other, sf_link_ref(b));
+    *out = b;
+    return 0;
+}
+
+int sf_inproc_connect(struct sifr_socket *s, const char *name, struct sf_link **out)
+{
+    struct sifr_ctx *ctx = s->ctx;
+    struct sf_map_node *node;
+    struct sf_link *l, *b = NULL;
+    int err = link_new(&l, s, name);
+
+    if (err)
+        return err;
+    if (s->opt.connect_id.size) {
+        l->peer.given_id = (uint8_t *)sf_alloc_text(s->opt.connect_id.data, s->opt.connect_id.size);
+        l->peer.given_id_size = s->opt.connect_id.size;
+        if (!l->peer.given_id)
+            err = -ENOMEM;
+    }
+    sf_lock_take(&ctx->lock);
+    node = sf_map_get(&ctx->names, name, strlen(name));
+    if (node && err == 0) {
+        struct sf_inproc_name *bound = SF_CONTAINER(node, struct sf_inproc_name, node);
+
+        err = make_pipes(l, conflates(s) || bound->conflate);
+        if (err == 0)
+            err = learn(&l->peer, bound->id, bound->id_size);
+        if (err == 0)
+            err = meet(&b, l, bound->socket);
+        if (err == 0) {
+            sf_link_post(b, SF_EVENT_ATTACH);
+            sf_link_unref(b);
+        }
+    } else if (err == 0) {
+        err = make_pipes(l, conflates(s));
+        if (err == 0)
+            sf_list_push(&ctx->pending, &l->pending);
+    }
+    sf_lock_drop(&ctx->lock);
+    if (err == 0) {
+        sf_link_ref(l); /* the socket's */
+        err = sf_socket_attach(s, l);
+        if (err == 0 && l->place == SF_LINK_PARKED && l->peer.given_id_size) {
+            sf_socket_detach(s, l); /* CONNECT_ROUTING_ID is in use */
+            err = -EINVAL;
+        } else if (err) {
+            sf_inproc_end(l);
+            sf_link_unref(l);
+        }
+    }
+    if (err) {
+        sf_link_unref(l);
+        return err;
+    }
+    *out = l;
+    return 0;
+}
+
+int sf_inproc_bind(struct sifr_socket *s, const char *name)
+{
+    struct sifr_ctx *ctx = s->ctx;
+    size_t size = strlen(name);
+    struct sf_inproc_name *n = sf_alloc(sizeof *n + size + 1);
+    struct sf_list met;
+    int err;
+
+    if (!n)
+        return -ENOMEM;
+    memcpy(n->name, name, size);
+    n->socket = s;
+    n->conflate = conflates(s);
+    if (announces(s)) {
+        n->id = (uint8_t *)sf_alloc_text(s->opt.id.data, s->opt.id.size);
+        n->id_size = s->opt.id.size;
+        if (!n->id) {
+            sf_free(n);
+            return -ENOMEM;
+        }
+    }
+    sf_list_init(&met);
+    sf_lock_take(&ctx->lock);
+    err = sf_map_put(&ctx->names, &n->node, n->name, size);
+    if (err == 0) {
+        SF_LIST_EACH(it, after, &ctx->pending) {
+            struct sf_link *a = SF_CONTAINER(it, struct sf_link, pending), *b;
+
+            if (strcmp(a->name, name) != 0 || meet(&b, a, s) != 0)
+                continue;
+            sf_list_remove(it);
+            sf_list_push(&met, &b->pending); /* free for our use: it never waits for a bind */
+        }
+    }
+    sf_lock_drop(&ctx->lock);
+    if (err) {
+        sf_free(n->id);
+        sf_free(n);
+        return err == -EEXIST ? -EADDRINUSE : err;
+    }
+    SF_LIST_EACH(it, after, &met) {
+        struct sf_link *b = SF_CONTAINER(it, struct sf_link, pending);
+
+        sf_list_remove(it);
+        sf_link_post(b, SF_EVENT_ATTACH);
+        sf_link_post(atomic_load(&b->other), SF_EVENT_CHANGED | SF_EVENT_WRITABLE);
+        sf_link_unref(b);
+    }
+    sf_socket_take_in(s);
+    return 0;
+}
+
+void sf_inproc_unbind(struct sifr_socket *s, const char *name)
+{
+    struct sifr_ctx *ctx = s->ctx;
+    struct sf_inproc_name *n = NULL;
+    struct sf_map_node *node;
+
+    sf_lock_take(&ctx->lock);
+    node = sf_map_get(&ctx->names, name, strlen(name));
+    if (node) {
+        n = SF_CONTAINER(node, struct sf_inproc_name, node);
+        if (n->socket == s)
+            sf_map_remove(&ctx->names, node);
+        else
+            n = NULL;
+    }
+    sf_lock_drop(&ctx->lock);
+    if (n) {
+        sf_free(n->id);
+        sf_free(n);
+    }
+}
+
+void sf_inproc_end(struct sf_link *l)
+{
+    struct sifr_ctx *ctx = l->socket->ctx;
+    struct sf_link *other;
+
+    sf_lock_take(&ctx->lock);
+    sf_list_remove(&l->pending);
+    other = atomic_exchange(&l->other, NULL);
+    sf_lock_drop(&ctx->lock);
+    if (!other)
+        return;
+    sf_link_post(other, SF_EVENT_ENDED);
+    sf_link_unref(other);
+}
+
+void sf_inproc_forget(struct sifr_ctx *ctx)
+{
+    /* Every socket has closed, so every link has left and every name is free. */
+    sf_list_init(&ctx->pending);
+}

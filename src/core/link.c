@@ -1,0 +1,191 @@
+/* A socket's ties to its partners, and what the patterns call peers. */
+#include "core/link.h"
+#include "base/alloc.h"
+#include "core/conn.h"
+#include "core/socket.h"
+#include "wire/frame.h"
+
+#include <errno.h>
+#include <string.h>
+
+int sf_link_new(struct sf_link **out, struct sifr_socket *s)
+{
+    struct sf_link *l = sf_alloc(sizeof *l);
+
+    if (!l)
+        return -ENOMEM;
+    if (s->base.pattern->peer_size) {
+        l->peer.own = sf_alloc(s->base.pattern->peer_size);
+        if (!l->peer.own) {
+            sf_free(l);
+            return -ENOMEM;
+        }
+    }
+    atomic_init(&l->refs, 1);
+    l->socket = sf_socket_ref(s);
+    sf_list_init(&l->peer.in_node);
+    sf_list_init(&l->peer.out_node);
+    sf_list_init(&l->peer.node);
+    sf_list_init(&l->finish);
+    sf_list_init(&l->parked);
+    sf_list_init(&l->pending);
+    *out = l;
+    return 0;
+}
+
+struct sf_link *sf_link_ref(struct sf_link *l)
+{
+    atomic_fetch_add_explicit(&l->refs, 1, memory_order_relaxed);
+    return l;
+}
+
+void sf_link_unref(struct sf_link *l)
+{
+    if (!l || atomic_fetch_sub_explicit(&l->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    sf_pipe_unref(l->in);
+    sf_pipe_unref(l->out);
+    if (l->conn)
+        sf_conn_unref(l->conn);
+    if (l->socket)
+        sf_socket_unref(l->socket);
+    sf_link_unref(atomic_load(&l->other));
+    sf_free(l->peer.own);
+    sf_free(l->peer.id);
+    sf_free(l->peer.given_id);
+    sf_free(l->name);
+    sf_free(l);
+}
+
+void sf_link_post(struct sf_link *l, uint32_t events)
+{
+    struct sifr_socket *s = l->socket;
+    struct sf_link *top;
+
+    /*
+     * Who sets the first bit pushes the link; who takes it out clears the bits
+     * after, so a bit is either seen by that taker or pushes again.
+     */
+    if (atomic_fetch_or(&l->events, events) != 0)
+        return;
+    sf_link_ref(l);
+    top = atomic_load_explicit(&s->inbox, memory_order_relaxed);
+    do {
+        l->next_event = top;
+    } while (!atomic_compare_exchange_weak(&s->inbox, &top, l));
+    sf_socket_ring(s);
+}
+
+/* Tells whoever moves the bytes of the out-pipe / fills the in-pipe. */
+static void wake_reader(struct sf_link *l)
+{
+    if (l->conn)
+        sf_conn_poke(l->conn, SF_TODO_DRAIN);
+    else if (atomic_load(&l->other))
+        sf_link_post(atomic_load(&l->other), SF_EVENT_READABLE);
+}
+
+static void wake_writer(struct sf_link *l)
+{
+    if (l->conn)
+        sf_conn_poke(l->conn, SF_TODO_RESUME);
+    else if (atomic_load(&l->other))
+        sf_link_post(atomic_load(&l->other), SF_EVENT_WRITABLE);
+}
+
+bool sf_peer_room(struct sf_peer *p)
+{
+    return !p->ended && sf_pipe_has_room(sf_link_of(p)->out);
+}
+
+int sf_peer_put(struct sf_peer *p, struct sf_msg *m, bool more)
+{
+    struct sf_link *l = sf_link_of(p);
+    int err;
+
+    if (p->ended) {
+        sf_pipe_rollback(l->out);
+        return -EPIPE;
+    }
+    err = sf_pipe_put(l->out, m, more ? SF_FRAME_MORE : 0);
+    if (err == 0 && !more && sf_pipe_must_wake(l->out))
+        wake_reader(l);
+    return err;
+}
+
+int sf_peer_command(struct sf_peer *p, const char *name, const void *body, size_t size)
+{
+    struct sf_link *l = sf_link_of(p);
+    int err;
+
+    if (p->ended)
+        return 0;
+    err = sf_pipe_put_command(l->out, name, body, size);
+    if (err == 0 && sf_pipe_must_wake(l->out))
+        wake_reader(l);
+    return err;
+}
+
+void sf_peer_rollback(struct sf_peer *p)
+{
+    sf_pipe_rollback(sf_link_of(p)->out);
+}
+
+/* Nothing is left to read of a peer that has ended: it goes when no slot runs. */
+static void finish(struct sf_link *l)
+{
+    if (l->peer.ended && !l->finished && l->place != SF_LINK_GONE) {
+        l->finished = true;
+        sf_list_push(&l->socket->finished, &l->finish);
+    }
+}
+
+/* Has the in-pipe call when there is something. False: there is something. */
+static bool sleep_in(struct sf_link *l)
+{
+    bool credit, asleep = sf_pipe_sleep(l->in, &credit);
+
+    if (credit)
+        wake_writer(l);
+    if (asleep)
+        finish(l);
+    return asleep;
+}
+
+int sf_peer_get(struct sf_peer *p, struct sf_msg *m)
+{
+    struct sf_link *l = sf_link_of(p);
+    bool credit;
+
+    sf_msg_close(m);
+    while (sf_pipe_get(l->in, m, &credit) != 0) {
+        if (credit)
+            wake_writer(l);
+        if (sleep_in(l)) {
+            sf_msg_init(m);
+            return -EAGAIN;
+        }
+    }
+    if (credit)
+        wake_writer(l);
+    return 0;
+}
+
+bool sf_peer_readable(struct sf_peer *p)
+{
+    struct sf_link *l = sf_link_of(p);
+
+    return sf_pipe_ready(l->in) || !sleep_in(l);
+}
+
+void sf_peer_kick(struct sf_peer *p)
+{
+    struct sf_link *l = sf_link_of(p);
+
+    if (l->conn) {
+        sf_conn_poke(l->conn, SF_TODO_KICK);
+    } else {
+        sf_inproc_end(l);
+        sf_link_post(l, SF_EVENT_ENDED);
+    }
+}

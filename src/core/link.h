@@ -1,0 +1,67 @@
+#ifndef SF_CORE_LINK_H
+#define SF_CORE_LINK_H
+
+#include <stdatomic.h>
+
+#include "patterns/pattern.h"
+#include "wire/pipe.h"
+
+struct sifr_socket;
+struct sf_conn;
+
+/* What may have happened to a link; bits of sf_link.events. */
+enum {
+    SF_EVENT_ATTACH = 1,    /* it is new: the socket has not seen it */
+    SF_EVENT_CHANGED = 2,   /* `joins` or `up` changed */
+    SF_EVENT_READABLE = 4,  /* its in-pipe was empty and is not */
+    SF_EVENT_WRITABLE = 8,  /* its out-pipe was full and is not */
+    SF_EVENT_ENDED = 16,    /* nothing will be sent or arrive any more */
+    SF_EVENT_DEAD = 1 << 30 /* detached: whatever comes is ignored */
+};
+
+/*
+ * What ties a socket to one partner: the pattern's view of it, two pipes, and
+ * the way to whoever moves their bytes (a connection's loop, or for inproc the
+ * other socket's link). Counted: the socket, the connection, the other link
+ * and the inbox hold references.
+ */
+struct sf_link {
+    struct sf_peer peer; /* first; the socket's, under its turn */
+    struct sifr_socket *socket; /* shares */
+    struct sf_pipe *in, *out;   /* shares */
+    struct sf_conn *conn;       /* shares; NULL for inproc */
+    _Atomic uint32_t refs;
+
+    /* Inbox: posted by anybody, taken in by whoever has the socket's turn. */
+    _Atomic uint32_t events;
+    struct sf_link *next_event; /* the poster's until it is in the inbox, then the taker's */
+
+    /* Written by the connection's loop before it posts, or by the other inproc socket. */
+    _Atomic uint32_t joins; /* handshakes completed, ever */
+    _Atomic int up;         /* the connection stands */
+
+    /* The socket's, under its turn. */
+    /* inproc: shares; set once under ctx.lock, when both ends exist; cleared under the turn and ctx.lock. */
+    _Atomic(struct sf_link *) other;
+    uint32_t joins_seen;
+    enum { SF_LINK_NEW, SF_LINK_ATTACHED, SF_LINK_PARKED, SF_LINK_GONE } place;
+    bool finished;           /* in the socket's list of links to detach */
+    struct sf_list finish;   /* in it */
+    struct sf_list parked;   /* in sifr_socket.parked */
+    struct sf_list pending;  /* in sifr_ctx.pending, under its lock */
+    char *name;              /* owns; inproc: the name that was connected to, else NULL */
+};
+
+int sf_link_new(struct sf_link **out, struct sifr_socket *s); /* no pipes yet; 0 or -ENOMEM */
+struct sf_link *sf_link_ref(struct sf_link *l);
+void sf_link_unref(struct sf_link *l);
+
+static inline struct sf_link *sf_link_of(struct sf_peer *p)
+{
+    return SF_CONTAINER(p, struct sf_link, peer);
+}
+
+/* Tells the link's socket of events. Any thread, whatever turn it holds. */
+void sf_link_post(struct sf_link *l, uint32_t events);
+
+#endif

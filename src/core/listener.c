@@ -1,0 +1,156 @@
+/* Listening addresses and the connections accepted there. */
+#include "core/listener.h"
+#include "base/alloc.h"
+#include "core/monitor.h"
+#include "core/socket.h"
+
+#include <errno.h>
+#include <string.h>
+
+enum { ACCEPT_BATCH = 256, PAUSE_MS = 50 };
+
+struct sf_listener *sf_listener_ref(struct sf_listener *l)
+{
+    atomic_fetch_add_explicit(&l->refs, 1, memory_order_relaxed);
+    return l;
+}
+
+void sf_listener_unref(struct sf_listener *l)
+{
+    struct sifr_socket *s = l->socket;
+
+    if (atomic_fetch_sub_explicit(&l->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    sf_profile_unref(l->profile);
+    sf_free(l->text);
+    sf_free(l);
+    sf_socket_unref(s);
+}
+
+static void accept_some(struct sf_watch *w, unsigned events)
+{
+    struct sf_listener *l = SF_CONTAINER(w, struct sf_listener, watch);
+
+    (void)events;
+    for (int i = 0; i < ACCEPT_BATCH; i++) {
+        struct sf_stream *stream;
+        int err = l->acceptor->transport->accept(l->acceptor, &l->profile->opt.stream, &stream);
+
+        if (err == 0) {
+            sf_monitor_emit(l->socket, SIFR_EVENT_ACCEPTED, (uint64_t)stream->fd, l->text);
+            err = sf_conn_accepted(l, stream);
+            if (err)
+                stream->ops->close(stream);
+            continue;
+        }
+        if (err == -EAGAIN)
+            return;
+        sf_monitor_emit(l->socket, SIFR_EVENT_ACCEPT_FAILED, (uint64_t)-err, l->text);
+        if (err == -ECONNABORTED)
+            continue;
+        /* No descriptor or memory for it: it stays in the backlog until we look again. */
+        sf_loop_watch(l->loop, w, 0);
+        sf_loop_timer(l->loop, &l->pause, PAUSE_MS);
+        return;
+    }
+}
+
+static void resume(struct sf_timer *t)
+{
+    struct sf_listener *l = SF_CONTAINER(t, struct sf_listener, pause);
+
+    if (l->acceptor && sf_loop_watch(l->loop, &l->watch, SF_READ) != 0)
+        sf_loop_timer(l->loop, t, PAUSE_MS);
+}
+
+static void close_here(struct sf_listener *l)
+{
+    uint64_t fd;
+
+    sf_loop_cancel(l->loop, &l->pause);
+    if (l->acceptor) {
+        fd = (uint64_t)l->acceptor->fd;
+        sf_loop_unwatch(l->loop, &l->watch);
+        l->acceptor->transport->close(l->acceptor);
+        l->acceptor = NULL;
+        sf_monitor_emit(l->socket, SIFR_EVENT_CLOSED, fd, l->text);
+    }
+    SF_LIST_EACH(it, after, &l->conns) {
+        struct sf_conn *c = SF_CONTAINER(it, struct sf_conn, node);
+
+        atomic_store(&c->linger, l->linger);
+        sf_conn_poke(c, SF_TODO_CLOSE);
+    }
+    atomic_store(&l->is_closed, 1);
+    sf_bell_ring(&l->closed);
+}
+
+/* Starts listening, or, when told, ends. */
+static void run(struct sf_task *t)
+{
+    struct sf_listener *l = SF_CONTAINER(t, struct sf_listener, task);
+
+    if (l->closing) {
+        close_here(l);
+        sf_listener_unref(l); /* the loop's */
+    } else if (l->acceptor && sf_loop_watch(l->loop, &l->watch, SF_READ) != 0) {
+        sf_loop_timer(l->loop, &l->pause, PAUSE_MS);
+    }
+}
+
+int sf_listener_new(struct sf_listener **out, struct sifr_socket *s, struct sf_loop *loop,
+                    struct sf_profile *profile, const struct sf_endpoint *e)
+{
+    struct sf_listener *l = sf_alloc(sizeof *l);
+    int err;
+
+    if (!l)
+        return -ENOMEM;
+    err = e->transport->listen(e, &profile->opt.stream, &l->acceptor);
+    if (err) {
+        sf_monitor_emit(s, SIFR_EVENT_BIND_FAILED, (uint64_t)-err, e->text);
+        sf_free(l);
+        return err;
+    }
+    l->text = sf_alloc_text(l->acceptor->text, strlen(l->acceptor->text));
+    if (!l->text) {
+        l->acceptor->transport->close(l->acceptor);
+        sf_free(l);
+        return -ENOMEM;
+    }
+    atomic_init(&l->refs, 2); /* the caller's and the loop's */
+    l->loop = loop;
+    l->socket = sf_socket_ref(s);
+    l->profile = sf_profile_ref(profile);
+    l->task.run = run;
+    l->watch.fd = l->acceptor->fd;
+    l->watch.ready = accept_some;
+    l->pause.fire = resume;
+    sf_list_init(&l->conns);
+    sf_monitor_emit(s, SIFR_EVENT_LISTENING, (uint64_t)l->acceptor->fd, l->text);
+    sf_loop_post(loop, &l->task);
+    *out = l;
+    return 0;
+}
+
+void sf_listener_close(struct sf_listener *l, int linger)
+{
+    l->linger = linger;
+    l->closing = true; /* the post below publishes both */
+    if (sf_loop_here(l->loop)) {
+        close_here(l);
+        sf_listener_unref(l);
+        return;
+    }
+    sf_loop_post(l->loop, &l->task);
+    for (;;) {
+        uint32_t ticket = sf_bell_enter(&l->closed);
+        bool closed = atomic_load(&l->is_closed);
+
+        if (!closed)
+            sf_bell_wait(&l->closed, ticket, -1); /* the loop never waits for us */
+        sf_bell_leave(&l->closed);
+        if (closed)
+            return;
+    }
+}

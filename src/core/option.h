@@ -1,0 +1,50 @@
+#ifndef SF_CORE_OPTION_H
+#define SF_CORE_OPTION_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "transports/transport.h"
+
+struct sf_bytes {
+    uint8_t *data; /* owns, or NULL */
+    size_t size;
+};
+
+/* A socket's generic options, in the units of sifr.h. */
+struct sf_options {
+    uint64_t affinity;
+    int64_t max_msg_size;
+    int linger, snd_hwm, rcv_hwm, snd_timeout, rcv_timeout;
+    int reconnect_ivl, reconnect_ivl_max, reconnect_stop, connect_timeout;
+    int handshake_ivl, heartbeat_ivl, heartbeat_ttl, heartbeat_timeout;
+    int immediate, conflate, in_batch, out_batch;
+    int ipv6, backlog, use_fd;
+    struct sf_stream_options stream; /* its texts and arrays point into the fields below */
+    struct sf_bytes id, connect_id;
+    struct sf_bytes hello, disconnect, hiccup; /* HELLO_MSG and its like; data NULL: none */
+    struct sf_bytes metadata;                  /* encoded X- properties */
+    struct sf_bytes socks_proxy, socks_user, socks_password; /* with a 0 behind */
+    struct sf_bytes filters, uids, gids, pids;               /* arrays of struct sf_filter, uid_t ... */
+};
+
+void sf_options_init(struct sf_options *o);
+void sf_options_fini(struct sf_options *o);
+
+/*
+ * What a bind or connect copied of a socket's options; shared by the
+ * connections that come of it. Immutable.
+ */
+struct sf_profile {
+    _Atomic uint32_t refs;
+    struct sf_options opt;
+};
+
+/* A counted copy, or NULL without memory. */
+struct sf_profile *sf_profile_new(const struct sf_options *from);
+struct sf_profile *sf_profile_ref(struct sf_profile *p);
+void sf_profile_unref(struct sf_profile *p);
+
+#endif

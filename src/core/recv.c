@@ -1,0 +1,484 @@
+/*
+ * The way in, from the stream to the pattern.
+ *
+ *   stream.readv    transports/   into the in-pipe's own chunk, or a large frame's block
+ *   sf_recv_fill    below         hops over headers: counts messages, answers commands, checks
+ *  ═══ the pipe's counters; sf_pipe_must_wake: only if somebody waits ═══
+ *   sf_peer_get     core/link.c   slices a message out of the chunk
+ */
+#include "base/alloc.h"
+#include "core/conn.h"
+#include "core/socket.h"
+#include "wire/command.h"
+
+#include <errno.h>
+#include <string.h>
+
+enum {
+    READS = 16,                /* a turn */
+    LITTLE = 4096,             /* bytes that are copied into a chunk of their size */
+    BIG = 32768,               /* frames above this get a block of their own */
+    GROW_FROM = 256 * 1024,    /* what such a block starts with at most */
+    COMMAND_MAX = 65536,       /* bytes of a command */
+    LANE_MAX = 65536,          /* answers owed; above, the peer is not read */
+    FRAMES_MAX = 1 << 20,      /* of one message */
+};
+#define MESSAGE_MAX ((uint64_t)1 << 36) /* bytes of one message that is not complete */
+
+static void tell_readable(struct sf_conn *c)
+{
+    sf_pipe_publish(c->link->in);
+    if (!sf_pipe_must_wake(c->link->in))
+        return;
+    sf_link_post(c->link, SF_EVENT_READABLE);
+    if (c->socket->base.pattern->flags & SF_PATTERN_COMMANDS)
+        sf_socket_try(c->socket); /* subscriptions do not wait for the application */
+}
+
+void sf_recv_abort(struct sf_conn *c)
+{
+    if (c->big.owner)
+        sf_owner_unref(c->big.owner);
+    memset(&c->big, 0, sizeof c->big);
+    if (c->link) {
+        tell_readable(c);
+        sf_pipe_rollback(c->link->in);
+    }
+}
+
+/* What a frame means for its message: 0, or -EPROTO when it may not be. */
+static int note_frame(struct sf_conn *c, const struct sf_frame *f)
+{
+    bool more = f->flags & SF_FRAME_MORE;
+    int64_t max = c->profile->opt.max_msg_size;
+
+    if (max >= 0 && f->size > (uint64_t)max)
+        return -EPROTO;
+    c->message_bytes += f->size;
+    if (more && (c->message_bytes > MESSAGE_MAX || c->frame_no >= FRAMES_MAX))
+        return -EPROTO;
+    if (c->socket->base.pattern->flags & SF_PATTERN_ENVELOPE) {
+        /* [id of 4 octets] delimiter body.. */
+        if (c->frame_no == 0)
+            c->first_size4 = f->size == 4;
+        if (c->frame_no == 0 && (!more || (f->size != 0 && f->size != 4)))
+            return -EPROTO;
+        if (c->frame_no == 1 && c->first_size4 && (!more || f->size != 0))
+            return -EPROTO;
+    }
+    return 0;
+}
+
+/* A frame of a message is in. */
+static void passed_frame(struct sf_conn *c, unsigned flags)
+{
+    c->in_frame_more = flags & SF_FRAME_MORE;
+    if (c->in_frame_more) {
+        c->frame_no++;
+        return;
+    }
+    c->frame_no = 0;
+    c->message_bytes = 0;
+    if (!(c->socket->base.pattern->flags & SF_PATTERN_DEAF))
+        sf_pipe_commit(c->link->in);
+}
+
+/* Answers a command, or leaves it to the pattern: 1 it is the pattern's, 0, -errno. */
+static int take_command(struct sf_conn *c, const uint8_t *body, size_t size)
+{
+    struct sf_command cmd;
+    struct sf_ping ping;
+    uint8_t pong[SF_PONG_SIZE_MAX];
+
+    if (sf_command_get(&cmd, body, size) != 0)
+        return 0;
+    switch (cmd.kind) {
+    case SF_CMD_SUBSCRIBE:
+    case SF_CMD_CANCEL: return (c->socket->base.pattern->flags & SF_PATTERN_COMMANDS) != 0;
+    case SF_CMD_PING:
+        if (sf_ping_get(&ping, &cmd) != 0)
+            return 0;
+        if (ping.ttl_ms)
+            sf_heart_ttl(c, ping.ttl_ms);
+        return sf_send_lane(c, pong, sf_pong_put(pong, ping.context, ping.context_size));
+    default: return 0;
+    }
+}
+
+static int hop_command(struct sf_conn *c, struct sf_frame *f, size_t header)
+{
+    struct sf_pipe *p = c->link->in;
+    uint8_t *raw = sf_pipe_raw(p);
+    int n;
+
+    if (c->version < SF_ZMTP_30 || f->size > COMMAND_MAX)
+        return -EPROTO;
+    if (p->raw < header + f->size)
+        return -EAGAIN;
+    raw[0] &= (uint8_t)~SF_FRAME_MORE; /* means nothing on a command */
+    n = take_command(c, raw + header, f->size);
+    if (n < 0)
+        return n;
+    if (n == 1) {
+        bool inside = p->open;
+
+        sf_pipe_accept(p, header + f->size);
+        if (!inside) /* within a message it is shown with that */
+            sf_pipe_commit(p);
+    } else {
+        sf_pipe_skip(p, header + f->size);
+    }
+    return 0;
+}
+
+/* A frame too large for a chunk: its header stays, its bytes go to a block of their own. */
+static int begin_big(struct sf_conn *c, const struct sf_frame *f, size_t header)
+{
+    struct sf_pipe *p = c->link->in;
+    size_t there = p->raw - header;
+    size_t room = f->size < GROW_FROM ? f->size : GROW_FROM;
+
+    if (there > f->size)
+        there = f->size;
+    if (room < there)
+        room = there;
+    c->big.owner = sf_owner_new(room);
+    if (!c->big.owner)
+        return -ENOMEM;
+    c->big.size = f->size;
+    c->big.got = there;
+    c->big.room = room;
+    c->big.header = header;
+    memcpy(sf_owner_bytes(c->big.owner), sf_pipe_raw(p) + header, there);
+    memmove(sf_pipe_raw(p) + header, sf_pipe_raw(p) + header + there, p->raw - header - there);
+    p->raw -= (uint32_t)there;
+    return 0;
+}
+
+static int finish_big(struct sf_conn *c)
+{
+    struct sf_pipe *p = c->link->in;
+    unsigned flags = sf_pipe_raw(p)[0];
+    int err;
+
+    if (c->socket->base.pattern->flags & SF_PATTERN_DEAF) {
+        sf_owner_unref(c->big.owner);
+        sf_pipe_discard(p, c->big.header);
+    } else {
+        err = sf_pipe_accept_segment(p, c->big.header, sf_owner_bytes(c->big.owner), c->big.size,
+                                     c->big.owner);
+        if (err)
+            return err;
+    }
+    memset(&c->big, 0, sizeof c->big);
+    passed_frame(c, flags);
+    return 0;
+}
+
+/*
+ * Hops over the frames that are whole: 0 more bytes are needed, -EAGAIN the
+ * socket has enough for now, -EPROTO, -ENOMEM.
+ */
+static int hop(struct sf_conn *c, size_t *missing)
+{
+    struct sf_pipe *p = c->link->in;
+    bool deaf = c->socket->base.pattern->flags & SF_PATTERN_DEAF;
+    bool heard = false;
+    int err = 0;
+
+    *missing = 1;
+    while (err == 0) {
+        struct sf_frame f;
+        int header;
+
+        if (c->big.owner) {
+            if (c->big.got < c->big.size)
+                break;
+            err = finish_big(c);
+            heard = true;
+            continue;
+        }
+        if (p->raw == 0)
+            break;
+        header = sf_frame_get(&f, sf_pipe_raw(p), p->raw);
+        if (header == -EAGAIN)
+            break;
+        if (header < 0) {
+            err = header;
+            break;
+        }
+        if (f.flags & SF_FRAME_COMMAND) {
+            err = hop_command(c, &f, (size_t)header);
+            if (err == -EAGAIN) {
+                *missing = (size_t)header + f.size - p->raw;
+                err = 0;
+                break;
+            }
+            heard = true;
+            continue;
+        }
+        if (!c->in_frame_more && (!sf_pipe_has_room(p) || c->lane.size > LANE_MAX)) {
+            err = -EAGAIN;
+            break;
+        }
+        if (f.size > BIG) {
+            err = note_frame(c, &f);
+            if (err == 0)
+                err = begin_big(c, &f, (size_t)header);
+            continue;
+        }
+        if (p->raw < (size_t)header + f.size) {
+            int64_t max = c->profile->opt.max_msg_size;
+
+            if (max >= 0 && f.size > (uint64_t)max)
+                err = -EPROTO; /* before its bytes are read */
+            *missing = (size_t)header + f.size - p->raw;
+            break;
+        }
+        err = note_frame(c, &f);
+        if (err)
+            break;
+        if (p->conflate && !deaf) {
+            struct sf_msg m;
+
+            err = sf_msg_init_copy(&m, sf_pipe_raw(p) + header, f.size);
+            if (err == 0) {
+                m.meta = sf_meta_ref(c->meta);
+                sf_pipe_put(p, &m, 0);
+                sf_msg_close(&m);
+            }
+            sf_pipe_discard(p, (size_t)header + f.size);
+            heard = true;
+            continue;
+        } else {
+            sf_pipe_accept(p, (size_t)header + f.size);
+        }
+        passed_frame(c, f.flags);
+        heard = true;
+    }
+    if (deaf)
+        sf_pipe_forget(p);
+    if (heard)
+        sf_heart_heard(c);
+    return err;
+}
+
+/* The same for a peer that speaks 1.0: its frames are put into ours one by one. */
+static int hop_old(struct sf_conn *c)
+{
+    struct sf_pipe *p = c->link->in;
+    struct sf_buffer *b = &c->stash;
+
+    while (b->at < b->size) {
+        struct sf_frame f;
+        struct sf_msg m;
+        int header = sf_frame1_get(&f, b->data + b->at, b->size - b->at), err;
+
+        if (header == -EAGAIN)
+            break;
+        if (header < 0)
+            return header;
+        if (!c->in_frame_more && !sf_pipe_has_room(p))
+            return -EAGAIN;
+        if (b->size - b->at < (size_t)header + f.size) {
+            int64_t max = c->profile->opt.max_msg_size;
+
+            if (max >= 0 && f.size > (uint64_t)max)
+                return -EPROTO;
+            break;
+        }
+        err = note_frame(c, &f);
+        if (err)
+            return err;
+        if (!(c->socket->base.pattern->flags & SF_PATTERN_DEAF)) {
+            err = sf_msg_init_copy(&m, b->data + b->at + header, f.size);
+            if (err)
+                return err;
+            err = sf_pipe_put(p, &m, f.flags & SF_FRAME_MORE);
+            sf_msg_close(&m);
+            if (err)
+                return err;
+        }
+        b->at += (size_t)header + f.size;
+        c->in_frame_more = f.flags & SF_FRAME_MORE;
+        c->frame_no = c->in_frame_more ? c->frame_no + 1 : 0;
+        if (!c->in_frame_more)
+            c->message_bytes = 0;
+    }
+    if (b->at) { /* what is left moves to the front */
+        memmove(b->data, b->data + b->at, b->size - b->at);
+        b->size -= b->at;
+        b->at = 0;
+    }
+    return 0;
+}
+
+/* Reads the rest of a large frame, and what follows it if it comes along. */
+static ssize_t read_big(struct sf_conn *c)
+{
+    struct iovec v[2];
+    uint8_t *at;
+    size_t room;
+    ssize_t n;
+    int count = 1;
+
+    if (c->big.got == c->big.room) {
+        size_t want = c->big.room * 2 < c->big.size ? c->big.room * 2 : c->big.size;
+        struct sf_owner *o = sf_realloc(c->big.owner, 16 + want);
+
+        if (!o)
+            return -ENOMEM;
+        c->big.owner = o;
+        c->big.room = want;
+    }
+    v[0] = (struct iovec){sf_owner_bytes(c->big.owner) + c->big.got, c->big.room - c->big.got};
+    if (c->big.room == c->big.size) {
+        int err = sf_pipe_space(c->link->in, 64, &at, &room);
+
+        if (err)
+            return err;
+        v[count++] = (struct iovec){at, room};
+    }
+    n = c->stream->ops->readv(c->stream, v, count);
+    if (n <= 0)
+        return n;
+    if ((size_t)n > v[0].iov_len) {
+        c->link->in->raw += (uint32_t)((size_t)n - v[0].iov_len);
+        c->big.got = c->big.size;
+    } else {
+        c->big.got += (size_t)n;
+    }
+    return n;
+}
+
+/* Reads what has come: a little into a chunk of its size, much into a large one. */
+static ssize_t read_some(struct sf_conn *c, size_t missing)
+{
+    struct sf_pipe *p = c->link->in;
+    struct iovec v;
+    uint8_t *at;
+    size_t room;
+    ssize_t n;
+    int err;
+
+    if (c->version == SF_ZMTP_10) {
+        v.iov_base = sf_loop_scratch(c->loop, &v.iov_len);
+        n = c->stream->ops->readv(c->stream, &v, 1);
+        if (n > 0 && sf_buffer_add(&c->stash, v.iov_base, (size_t)n) != 0)
+            return -ENOMEM;
+        return n;
+    }
+    if (c->big.owner)
+        return read_big(c);
+    if (p->bulk) {
+        err = sf_pipe_space(p, missing > 8192 ? missing : 8192, &at, &room);
+        if (err)
+            return err;
+        v = (struct iovec){at, room};
+        n = c->stream->ops->readv(c->stream, &v, 1);
+        if (n > 0)
+            p->raw += (uint32_t)n;
+        p->bulk = n >= 1024;
+        return n;
+    }
+    v.iov_base = sf_loop_scratch(c->loop, &v.iov_len);
+    n = c->stream->ops->readv(c->stream, &v, 1);
+    if (n <= 0)
+        return n;
+    p->bulk = n > LITTLE;
+    err = sf_pipe_space(p, (size_t)n > missing ? (size_t)n : missing, &at, &room);
+    if (err)
+        return err;
+    memcpy(at, v.iov_base, (size_t)n);
+    p->raw += (uint32_t)n;
+    return n;
+}
+
+int sf_recv_start(struct sf_conn *c, const uint8_t *bytes, size_t n)
+{
+    uint8_t *at;
+    size_t room;
+    int err;
+
+    if (n == 0)
+        return 0;
+    if (c->version == SF_ZMTP_10)
+        return sf_buffer_add(&c->stash, bytes, n);
+    err = sf_pipe_space(c->link->in, n, &at, &room);
+    if (err)
+        return err;
+    memcpy(at, bytes, n);
+    c->link->in->raw += (uint32_t)n;
+    return 0;
+}
+
+static void watch_reading(struct sf_conn *c)
+{
+    unsigned want = (c->paused ? 0 : SF_READ) | (c->wants_write ? SF_WRITE : 0);
+
+    if (sf_loop_watch(c->loop, &c->watch, want) != 0)
+        sf_conn_lost(c);
+}
+
+/* A socket that has closed: what still comes is of no interest, but for its end. */
+static void discard(struct sf_conn *c)
+{
+    struct iovec v;
+
+    v.iov_base = sf_loop_scratch(c->loop, &v.iov_len);
+    for (int i = 0; i < READS; i++) {
+        ssize_t n = c->stream->ops->readv(c->stream, &v, 1);
+
+        if (n == -EAGAIN) {
+            watch_reading(c);
+            return;
+        }
+        if (n <= 0) {
+            sf_conn_lost(c);
+            return;
+        }
+    }
+}
+
+void sf_recv_fill(struct sf_conn *c)
+{
+    if (c->closing) {
+        discard(c);
+        return;
+    }
+    if (c->paused)
+        return;
+    for (int i = 0; i < READS; i++) {
+        size_t missing = 1;
+        int err = c->version == SF_ZMTP_10 ? hop_old(c) : hop(c, &missing);
+        ssize_t n;
+
+        tell_readable(c);
+        if (c->state != SF_CONN_READY)
+            return;
+        if (c->lane.size) {
+            sf_send_flush(c);
+            if (c->state != SF_CONN_READY)
+                return;
+        }
+        if (err == -EAGAIN) {
+            c->paused = true; /* until the socket has taken some: SF_TODO_RESUME */
+            watch_reading(c);
+            return;
+        }
+        if (err == -EPROTO) {
+            sf_conn_stop(c);
+            return;
+        }
+        n = err ? err : read_some(c, missing);
+        if (n == -EAGAIN) {
+            watch_reading(c);
+            return;
+        }
+        if (n <= 0) {
+            sf_conn_lost(c);
+            return;
+        }
+    }
+    watch_reading(c); /* there may be more: the loop comes back */
+}

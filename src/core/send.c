@@ -1,0 +1,207 @@
+/*
+ * The way out, from the pattern to the stream.
+ *
+ *   sf_peer_put     core/link.c   frames a message into the link's out-pipe
+ *  ═══ the pipe's counters; sf_pipe_must_wake: only if the loop sleeps ═══
+ *   sf_send_flush   below         chunks -> iovec -> stream.writev, in the loop
+ *
+ * Our own commands stand in the lane and go between messages. Peers older than
+ * 3.1 may need another framing: then one message at a time is written to the
+ * stage.
+ */
+#include "core/conn.h"
+#include "core/socket.h"
+#include "wire/command.h"
+
+#include <errno.h>
+
+enum { IOVECS = 64, BATCH_BYTES = 256 * 1024, BATCHES = 16, LANE_MAX = 64 * 1024 };
+
+int sf_send_lane(struct sf_conn *c, const void *bytes, size_t n)
+{
+    return sf_buffer_add(&c->lane, bytes, n);
+}
+
+bool sf_send_done(struct sf_conn *c)
+{
+    return c->lane.at == c->lane.size && !c->staged && (!c->link || sf_pipe_drained(c->link->out));
+}
+
+static void want_write(struct sf_conn *c, bool want)
+{
+    if (c->wants_write == want)
+        return;
+    c->wants_write = want;
+    if (sf_loop_watch(c->loop, &c->watch, (c->paused ? 0 : SF_READ) | (want ? SF_WRITE : 0)) != 0)
+        sf_conn_lost(c);
+}
+
+/* Hands a buffer's rest to the stream: 0 all gone, -EAGAIN, -errno. */
+static int write_buffer(struct sf_conn *c, struct sf_buffer *b)
+{
+    while (b->at < b->size) {
+        struct iovec v = {b->data + b->at, b->size - b->at};
+        ssize_t n = c->stream->ops->writev(c->stream, &v, 1);
+
+        if (n < 0)
+            return (int)n;
+        b->at += (size_t)n;
+    }
+    b->at = b->size = 0;
+    return 0;
+}
+
+/* Whether this peer's framing is not that of our pipes. */
+static bool needs_stage(const struct sf_conn *c)
+{
+    return c->version == SF_ZMTP_10 ||
+           (c->version < SF_ZMTP_31 && (c->socket->base.pattern->flags & SF_PATTERN_REPLAYS));
+}
+
+static int stage_frame(struct sf_conn *c, uint8_t flags, const uint8_t *data, uint64_t size)
+{
+    uint8_t head[SF_SUBSCRIPTION_HEAD_MAX];
+    struct sf_subscription sub;
+    size_t n;
+    int err;
+
+    if (flags & SF_FRAME_COMMAND) {
+        if (sf_subscription_get(&sub, true, data, size) != 1)
+            return 0; /* this peer knows no commands */
+        n = sf_subscription_put(head, c->version, sub.subscribe, NULL, sub.size);
+        data = sub.topic;
+        size = sub.size;
+    } else if (c->version == SF_ZMTP_10) {
+        n = sf_frame1_put(head, flags & SF_FRAME_MORE, size);
+    } else {
+        n = sf_frame_put(head, flags & SF_FRAME_MORE, size);
+    }
+    err = sf_buffer_add(&c->stage, head, n);
+    return err ? err : sf_buffer_add(&c->stage, data, size);
+}
+
+/* Writes the next message in the peer's framing: 0, -EAGAIN when there is none. */
+static int stage_message(struct sf_conn *c)
+{
+    const uint8_t *data;
+    uint64_t size;
+    uint8_t flags;
+    int err;
+
+    do {
+        err = sf_pipe_next_frame(c->link->out, &flags, &data, &size);
+        if (err == 0)
+            err = stage_frame(c, flags, data, size);
+        if (err)
+            return err;
+    } while (flags & SF_FRAME_MORE);
+    c->staged = true;
+    return 0;
+}
+
+static void tell_room(struct sf_conn *c)
+{
+    sf_link_post(c->link, SF_EVENT_WRITABLE);
+}
+
+/* One message through the stage: 1 went on, 0 nothing to do, -errno. */
+static int flush_stage(struct sf_conn *c)
+{
+    int err;
+
+    if (!c->staged) {
+        err = stage_message(c);
+        if (err)
+            return err == -EAGAIN ? 0 : err;
+    }
+    err = write_buffer(c, &c->stage);
+    if (err)
+        return err;
+    c->staged = false;
+    if (sf_pipe_sent_messages(c->link->out, 1))
+        tell_room(c);
+    return 1;
+}
+
+/* A batch of chunks as they are: 1 went on, 0 nothing to do, -errno. */
+static int flush_chunks(struct sf_conn *c)
+{
+    struct sf_pipe *p = c->link->out;
+    struct iovec v[IOVECS];
+    size_t bytes, limit = BATCH_BYTES;
+    ssize_t sent;
+    int n;
+
+    if (c->lane.size) { /* it waits for the end of this message */
+        uint64_t rest = sf_pipe_rest(p);
+
+        limit = rest < limit ? rest : limit;
+    }
+    n = sf_pipe_gather(p, v, IOVECS, limit, &bytes);
+    if (n == 0)
+        return 0;
+    sent = c->stream->ops->writev(c->stream, v, n);
+    if (sent < 0)
+        return (int)sent;
+    if (sf_pipe_sent(p, (size_t)sent))
+        tell_room(c);
+    return 1;
+}
+
+/* One step of whatever is next: 1 went on, 0 nothing to do, -errno. */
+static int flush_some(struct sf_conn *c)
+{
+    if (c->lane.size && !c->staged && sf_pipe_at_message(c->link->out)) {
+        int err = write_buffer(c, &c->lane);
+
+        return err ? err : 1;
+    }
+    return c->staged || needs_stage(c) ? flush_stage(c) : flush_chunks(c);
+}
+
+static void write_failed(struct sf_conn *c)
+{
+    /* What the peer sent before it went is still to be read: its end is met there. */
+    c->write_dead = true;
+    want_write(c, false);
+    if (c->state == SF_CONN_READY && !c->paused) {
+        sf_recv_fill(c);
+        if (c->state == SF_CONN_READY && !c->paused)
+            sf_conn_lost(c);
+    }
+}
+
+void sf_send_flush(struct sf_conn *c)
+{
+    for (int i = 0; i < BATCHES; i++) {
+        bool credit;
+        int n;
+
+        if (c->write_dead)
+            return;
+        n = flush_some(c);
+        if (n > 0)
+            continue;
+        if (n == -EAGAIN) {
+            want_write(c, true);
+            return;
+        }
+        if (n == -ENOMEM) {
+            sf_conn_lost(c);
+            return;
+        }
+        if (n < 0) {
+            write_failed(c);
+            return;
+        }
+        want_write(c, false);
+        if (c->state != SF_CONN_READY)
+            return;
+        if (sf_pipe_sleep(c->link->out, &credit)) {
+            if (credit)
+                tell_room(c);
+            return;
+        }
+    }
+    sf_conn_poke(c, SF_TODO_DRAIN); /* there is more; the others of this loop come first */
+}

@@ -1,0 +1,1141 @@
+/* Sockets: handles, turns, waiting; sending and receiving; binding and connecting. */
+#include "core/socket.h"
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/fork.h"
+#include "core/conn.h"
+#include "core/listener.h"
+#include "core/monitor.h"
+#include "wire/pipe.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+/* --- Handles ----------------------------------------------------------- */
+
+/*
+ * Memory of sockets comes from slabs that are kept for ever, so that a stale
+ * handle can be looked at. Free ones wait in a queue, so that an address is
+ * used again as late as possible.
+ */
+enum { SLAB = 16, REST_MIN = 64 };
+static struct sf_lock pool_lock;
+static struct sf_list pool;
+static size_t pool_size;
+
+static uint32_t proof_of(const void *p)
+{
+    uintptr_t a = (uintptr_t)p;
+
+    return (uint32_t)(a >> 4) * 2654435761u ^ (uint32_t)(a >> 32) ^ SF_SOCKET_TAG;
+}
+
+static struct sifr_socket *pool_take(void)
+{
+    struct sifr_socket *s = NULL;
+
+    sf_lock_take(&pool_lock);
+    if (!pool.next)
+        sf_list_init(&pool);
+    if (pool_size <= REST_MIN) {
+        struct sifr_socket *slab = sf_alloc(SLAB * sizeof *slab);
+
+        for (size_t i = 0; slab && i < SLAB; i++, pool_size++)
+            sf_list_push(&pool, &slab[i].node);
+    }
+    if (pool_size) {
+        s = SF_CONTAINER(pool.next, struct sifr_socket, node);
+        sf_list_remove(&s->node);
+        pool_size--;
+    }
+    sf_lock_drop(&pool_lock);
+    return s;
+}
+
+static void pool_give(struct sifr_socket *s)
+{
+    sf_lock_take(&pool_lock);
+    sf_list_push(&pool, &s->node);
+    pool_size++;
+    sf_lock_drop(&pool_lock);
+}
+
+int sf_socket_check(sifr_socket_t *s)
+{
+    if (!s || atomic_load_explicit(&s->tag, memory_order_acquire) != SF_SOCKET_TAG ||
+        atomic_load_explicit(&s->proof, memory_order_relaxed) != proof_of(s))
+        return -ENOTSOCK;
+    return s->generation == sf_fork_generation() ? 0 : -EINTR;
+}
+
+struct sifr_socket *sf_socket_ref(struct sifr_socket *s)
+{
+    atomic_fetch_add_explicit(&s->refs, 1, memory_order_relaxed);
+    return s;
+}
+
+/* Nobody knows the socket any more. */
+static void bury(struct sifr_socket *s)
+{
+    struct sifr_ctx *ctx = s->ctx;
+    int fd = atomic_exchange(&s->fd, -1);
+
+    if (fd >= 0)
+        close(fd);
+    sf_options_fini(&s->opt);
+    sf_free(s->base.state);
+    sf_free(s->last_endpoint);
+    s->base.state = NULL;
+    s->last_endpoint = NULL;
+    pool_give(s);
+    sf_ctx_leave(ctx);
+}
+
+void sf_socket_unref(struct sifr_socket *s)
+{
+    if (atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) == 1)
+        bury(s);
+}
+
+static void init_socket(struct sifr_socket *s, struct sifr_ctx *ctx, const struct sf_pattern *pattern)
+{
+    /* The turn, the bell and the locks stay as they are: a late caller may still be at them. */
+    s->birth++;
+    s->generation = sf_fork_generation();
+    memset(&s->base, 0, sizeof s->base);
+    s->base.pattern = pattern;
+    sf_list_init(&s->base.peers);
+    s->ctx = ctx;
+    sf_options_init(&s->opt);
+    s->opt.ipv6 = ctx->ipv6;
+    if (!ctx->blocky || (pattern->flags & SF_PATTERN_NO_LINGER))
+        s->opt.linger = 0;
+    sf_list_init(&s->endpoints);
+    sf_list_init(&s->parked);
+    sf_list_init(&s->finished);
+    sf_list_init(&s->node);
+    s->monitor = NULL;
+    atomic_store(&s->monitored, 0);
+    atomic_store(&s->hwm[0], s->opt.snd_hwm);
+    atomic_store(&s->hwm[1], s->opt.rcv_hwm);
+    s->rcvmore = s->sndmore = false;
+    s->last_endpoint = NULL;
+    atomic_store(&s->refs, 1);
+    atomic_store(&s->inbox, NULL);
+    atomic_store(&s->closed, 0);
+    atomic_store(&s->fd, -1);
+    atomic_store(&s->fd_rung, 0);
+    atomic_store(&s->hook, NULL);
+    if (!s->watchers.next)
+        sf_list_init(&s->watchers);
+}
+
+int sf_socket_new(struct sifr_socket **out, struct sifr_ctx *ctx, int type)
+{
+    const struct sf_pattern *pattern = sf_pattern_find(type);
+    struct sifr_socket *s;
+    int err;
+
+    if (!pattern)
+        return -EINVAL;
+    if (atomic_load(&ctx->terminating))
+        return -SIFR_ETERM;
+    err = sf_ctx_start(ctx);
+    if (err)
+        return err;
+    s = pool_take();
+    if (!s)
+        return -ENOMEM;
+    sf_lock_take(&s->turn);
+    init_socket(s, ctx, pattern);
+    s->base.state = sf_alloc(pattern->size);
+    err = s->base.state ? 0 : -ENOMEM;
+    if (err == 0 && pattern->init)
+        err = pattern->init(&s->base);
+    if (err == 0) {
+        sf_lock_take(&ctx->lock);
+        if (atomic_load(&ctx->terminating))
+            err = -SIFR_ETERM;
+        else if (ctx->n_sockets >= ctx->max_sockets)
+            err = -EMFILE;
+        if (err == 0) {
+            ctx->n_sockets++;
+            sf_ctx_enter(ctx);
+            sf_list_push(&ctx->sockets, &s->node);
+        }
+        sf_lock_drop(&ctx->lock);
+        if (err && pattern->fini)
+            pattern->fini(&s->base);
+    }
+    if (err) {
+        sf_options_fini(&s->opt);
+        sf_free(s->base.state);
+        s->base.state = NULL;
+        sf_lock_drop(&s->turn);
+        pool_give(s);
+        return err;
+    }
+    atomic_store_explicit(&s->proof, proof_of(s), memory_order_relaxed);
+    atomic_store_explicit(&s->tag, SF_SOCKET_TAG, memory_order_release);
+    sf_lock_drop(&s->turn);
+    *out = s;
+    return 0;
+}
+
+sifr_socket_t *sifr_socket(sifr_ctx_t *ctx, int type)
+{
+    struct sifr_ctx *c = sf_ctx_check(ctx);
+    struct sifr_socket *s;
+    int err = c ? 0 : -EFAULT;
+
+    if (err == 0 && c->generation != sf_fork_generation())
+        err = -SIFR_ETERM; /* the parent's: its threads are not here */
+    if (err == 0)
+        err = sf_socket_new(&s, c, type);
+    if (err) {
+        errno = err == -ENFILE ? EMFILE : err == -EAGAIN ? ENOMEM : -err;
+        return NULL;
+    }
+    return s;
+}
+
+/* --- Turns ------------------------------------------------------------- */
+
+void sf_socket_ring(struct sifr_socket *s)
+{
+    struct sf_task *hook;
+    int fd;
+
+    sf_bell_ring(&s->bell);
+    if (atomic_load(&s->n_watchers)) {
+        sf_lock_take(&s->watch_lock);
+        SF_LIST_EACH(it, after, &s->watchers) {
+            struct sf_watcher *w = SF_CONTAINER(it, struct sf_watcher, node);
+
+            if (w->fd >= 0) {
+                uint64_t one = 1;
+                ssize_t n = write(w->fd, &one, sizeof one);
+
+                (void)n; /* full: it is readable then */
+            }
+            sf_bell_ring(w->bell);
+        }
+        sf_lock_drop(&s->watch_lock);
+    }
+    fd = atomic_load(&s->fd);
+    if (fd >= 0) {
+        uint64_t one = 1;
+        ssize_t n;
+
+        atomic_store(&s->fd_rung, 1);
+        n = write(fd, &one, sizeof one);
+        (void)n;
+    }
+    if (atomic_load(&s->hook)) {
+        sf_lock_take(&s->watch_lock);
+        hook = atomic_load(&s->hook);
+        if (hook)
+            sf_loop_post(s->hook_loop, hook);
+        sf_lock_drop(&s->watch_lock);
+    }
+}
+
+static void detach_finished(struct sifr_socket *s)
+{
+    while (!sf_list_empty(&s->finished)) {
+        struct sf_link *l = SF_CONTAINER(s->finished.next, struct sf_link, finish);
+
+        sf_list_remove(&l->finish);
+        l->finished = false;
+        sf_socket_detach(s, l);
+    }
+}
+
+int sf_socket_attach(struct sifr_socket *s, struct sf_link *l)
+{
+    int err = s->base.pattern->attach(&s->base, &l->peer);
+
+    if (err == 0) {
+        l->place = SF_LINK_ATTACHED;
+        sf_list_push(&s->base.peers, &l->peer.node);
+        if (l->peer.inproc) {
+            l->peer.connected = atomic_load(&l->other) != NULL;
+            if (l->peer.connected && s->base.pattern->joined)
+                s->base.pattern->joined(&s->base, &l->peer);
+        }
+        return 0;
+    }
+    if (err != -EBUSY)
+        return err;
+    if (l->place != SF_LINK_PARKED)
+        sf_list_push(&s->parked, &l->parked);
+    l->place = SF_LINK_PARKED;
+    return 0;
+}
+
+/* A handshake came to its end, or a connection to its own. */
+static void changed(struct sifr_socket *s, struct sf_link *l)
+{
+    const struct sf_pattern *pattern = s->base.pattern;
+    uint32_t joins = atomic_load(&l->joins);
+    bool up = atomic_load(&l->up);
+
+    if (l->peer.connected && (joins != l->joins_seen || !up)) {
+        l->peer.connected = false;
+        if (l->place == SF_LINK_ATTACHED && pattern->lost)
+            pattern->lost(&s->base, &l->peer);
+    }
+    l->joins_seen = joins;
+    if (up && !l->peer.connected) {
+        l->peer.connected = true;
+        if (l->place == SF_LINK_ATTACHED && pattern->joined)
+            pattern->joined(&s->base, &l->peer);
+    }
+}
+
+/* Makes the pattern look at what may have come before it knew the link. */
+static void look(struct sifr_socket *s, struct sf_link *l)
+{
+    if (l->place == SF_LINK_ATTACHED && sf_peer_readable(&l->peer) && s->base.pattern->readable)
+        s->base.pattern->readable(&s->base, &l->peer);
+}
+
+static void unpark(struct sifr_socket *s)
+{
+    SF_LIST_EACH(it, after, &s->parked) {
+        struct sf_link *l = SF_CONTAINER(it, struct sf_link, parked);
+
+        sf_list_remove(&l->parked);
+        if (sf_socket_attach(s, l) != 0) {
+            sf_list_push(&s->parked, &l->parked);
+            return;
+        }
+        if (l->place == SF_LINK_ATTACHED) {
+            if (l->peer.connected && !l->peer.inproc && s->base.pattern->joined)
+                s->base.pattern->joined(&s->base, &l->peer);
+            look(s, l);
+        } else {
+            sf_list_push(&s->parked, &l->parked);
+            return;
+        }
+    }
+}
+
+void sf_socket_detach(struct sifr_socket *s, struct sf_link *l)
+{
+    bool attached = l->place == SF_LINK_ATTACHED;
+
+    if (l->place == SF_LINK_GONE)
+        return;
+    if (attached) {
+        sf_peer_rollback(&l->peer);
+        s->base.pattern->detach(&s->base, &l->peer);
+        sf_list_remove(&l->peer.node);
+    }
+    sf_list_remove(&l->parked);
+    sf_list_remove(&l->finish);
+    l->finished = false;
+    l->place = SF_LINK_GONE;
+    atomic_fetch_or(&l->events, SF_EVENT_DEAD);
+    if (l->peer.inproc)
+        sf_inproc_end(l);
+    sf_link_unref(l); /* the socket's */
+    if (attached && !atomic_load(&s->closed))
+        unpark(s);
+}
+
+static void take_one(struct sifr_socket *s, struct sf_link *l, uint32_t events)
+{
+    const struct sf_pattern *pattern = s->base.pattern;
+
+    if (events & SF_EVENT_DEAD)
+        return;
+    if ((events & SF_EVENT_ATTACH) && l->place == SF_LINK_NEW) {
+        sf_link_ref(l); /* the socket's */
+        if (l->peer.inproc) {
+            /* its marks and its other end were set by who connected */
+        } else {
+            sf_pipe_set_mark(l->out, 0, s->opt.snd_hwm);
+            sf_pipe_set_mark(l->in, 1, s->opt.rcv_hwm);
+            l->joins_seen = atomic_load(&l->joins);
+            l->peer.connected = true;
+        }
+        if (sf_socket_attach(s, l) != 0) {
+            l->place = SF_LINK_PARKED; /* no memory for it: it is of no use */
+            sf_peer_kick(&l->peer);
+            sf_socket_detach(s, l);
+            return;
+        }
+        if (l->place == SF_LINK_ATTACHED && !l->peer.inproc && pattern->joined)
+            pattern->joined(&s->base, &l->peer);
+        events |= SF_EVENT_READABLE;
+    }
+    if ((events & SF_EVENT_CHANGED) && l->peer.inproc && !l->peer.connected && !l->peer.ended) {
+        l->peer.connected = true; /* somebody bound the name */
+        if (l->place == SF_LINK_ATTACHED && pattern->joined)
+            pattern->joined(&s->base, &l->peer);
+    } else if ((events & SF_EVENT_CHANGED) && l->peer.dialed) {
+        changed(s, l);
+    }
+    if (l->place == SF_LINK_ATTACHED) {
+        if ((events & SF_EVENT_WRITABLE) && pattern->writable)
+            pattern->writable(&s->base, &l->peer);
+        if (events & SF_EVENT_READABLE)
+            look(s, l);
+    }
+    if ((events & SF_EVENT_ENDED) && !l->peer.ended) {
+        l->peer.ended = true;
+        l->peer.connected = false;
+        sf_pipe_rollback(l->out);
+        if (l->place == SF_LINK_ATTACHED && pattern->ended)
+            pattern->ended(&s->base, &l->peer);
+        if (l->place != SF_LINK_ATTACHED || !sf_peer_readable(&l->peer))
+            sf_socket_detach(s, l);
+    }
+}
+
+void sf_socket_take_in(struct sifr_socket *s)
+{
+    while (atomic_load_explicit(&s->inbox, memory_order_relaxed)) {
+        struct sf_link *l = atomic_exchange(&s->inbox, NULL), *first = NULL;
+
+        while (l) { /* oldest first */
+            struct sf_link *next = l->next_event;
+
+            l->next_event = first;
+            first = l;
+            l = next;
+        }
+        while (first) {
+            uint32_t events;
+
+            l = first;
+            first = l->next_event;
+            /* A dead link keeps its mark, so that it is never posted again. */
+            events = atomic_fetch_and(&l->events, SF_EVENT_DEAD);
+            take_one(s, l, events);
+            sf_link_unref(l); /* the inbox's */
+        }
+    }
+    detach_finished(s);
+}
+
+int sf_socket_enter(sifr_socket_t *s)
+{
+    int err = sf_socket_check(s);
+
+    if (err)
+        return err;
+    sf_owner_hold();
+    sf_lock_take(&s->turn);
+    if (atomic_load_explicit(&s->tag, memory_order_relaxed) != SF_SOCKET_TAG)
+        err = -ENOTSOCK; /* closed while we waited */
+    else if (atomic_load_explicit(&s->ctx->terminating, memory_order_relaxed))
+        err = -SIFR_ETERM;
+    if (err) {
+        sf_lock_drop(&s->turn);
+        sf_owner_release();
+        return err;
+    }
+    sf_socket_take_in(s);
+    return 0;
+}
+
+/*
+ * Empties the inbox of a closed socket: links that nobody knows yet are turned
+ * away. How many of the others there were.
+ */
+static size_t turn_away(struct sifr_socket *s)
+{
+    struct sf_link *l = atomic_exchange(&s->inbox, NULL);
+    size_t dead = 0;
+
+    while (l) {
+        struct sf_link *next = l->next_event;
+
+        if (atomic_fetch_or(&l->events, SF_EVENT_DEAD) & SF_EVENT_DEAD) {
+            dead++;
+        } else if (l->conn) {
+            sf_conn_poke(l->conn, SF_TODO_KICK);
+        } else {
+            sf_inproc_end(l);
+        }
+        sf_link_unref(l);
+        l = next;
+    }
+    return dead;
+}
+
+void sf_socket_try(struct sifr_socket *s)
+{
+    /*
+     * Who fails here leaves the work to the holder, who looks at the inbox
+     * again after dropping the turn; both sides have a full barrier between
+     * their store (the post, the drop) and their look.
+     */
+    while (atomic_load(&s->inbox) && sf_lock_try(&s->turn)) {
+        sf_owner_hold();
+        if (atomic_load(&s->closed))
+            turn_away(s);
+        else
+            sf_socket_take_in(s);
+        sf_lock_drop(&s->turn);
+        sf_owner_release();
+    }
+}
+
+void sf_socket_leave(sifr_socket_t *s)
+{
+    detach_finished(s);
+    sf_lock_drop(&s->turn);
+    if (atomic_load(&s->inbox))
+        sf_socket_try(s);
+    sf_owner_release();
+}
+
+/* Turns a result into the API's: the count or 0, or -1 with errno. */
+static int answer(int err)
+{
+    if (err >= 0)
+        return err;
+    errno = -err;
+    return -1;
+}
+
+/*
+ * Waits, with the turn given back meanwhile, until the socket was rung after
+ * `ticket`, or until `deadline` (ms; UINT64_MAX: none). With the turn again on
+ * 0; without it on an error: -EAGAIN, -EINTR, -ETERM, -ENOTSOCK.
+ */
+static int wait_ring(struct sifr_socket *s, uint32_t ticket, uint64_t deadline)
+{
+    uint32_t birth = s->birth;
+    int64_t left = -1;
+    int err;
+
+    sf_socket_leave(s);
+    if (deadline != UINT64_MAX) {
+        uint64_t now = sf_clock_ms();
+
+        left = now < deadline ? (int64_t)(deadline - now) : 0;
+    }
+    err = sf_bell_wait(&s->bell, ticket, left);
+    if (err)
+        return err;
+    err = sf_socket_enter(s);
+    if (err == 0 && s->birth != birth) { /* closed, and another socket by now */
+        sf_socket_leave(s);
+        err = -ENOTSOCK;
+    }
+    return err;
+}
+
+static uint64_t deadline_of(int timeout_ms)
+{
+    return timeout_ms < 0 ? UINT64_MAX : sf_clock_ms() + (uint64_t)timeout_ms;
+}
+
+/*
+ * Repeats `step` until it says something else than -EAGAIN. The turn is held at
+ * the call, and given back on return.
+ */
+static int persist(struct sifr_socket *s, int timeout_ms, bool wait,
+                   int (*step)(struct sifr_socket *, struct sf_msg *, bool, bool), struct sf_msg *m,
+                   bool more)
+{
+    int err = step(s, m, more, wait && timeout_ms != 0);
+    uint64_t deadline;
+
+    if (err != -EAGAIN || !wait || timeout_ms == 0) {
+        sf_socket_leave(s);
+        return err;
+    }
+    deadline = deadline_of(timeout_ms);
+    for (;;) {
+        uint32_t ticket = sf_bell_enter(&s->bell);
+        int waited;
+
+        sf_socket_take_in(s);
+        err = step(s, m, more, true);
+        if (err != -EAGAIN) {
+            sf_bell_leave(&s->bell);
+            sf_socket_leave(s);
+            return err;
+        }
+        waited = wait_ring(s, ticket, deadline);
+        sf_bell_leave(&s->bell);
+        if (waited)
+            return waited;
+    }
+}
+
+/* --- Sending and receiving --------------------------------------------- */
+
+static int send_step(struct sifr_socket *s, struct sf_msg *m, bool more, bool wait)
+{
+    return s->base.pattern->send(&s->base, m, more, wait);
+}
+
+static int recv_step(struct sifr_socket *s, struct sf_msg *m, bool more, bool wait)
+{
+    int err = s->base.pattern->recv(&s->base, m);
+
+    (void)more, (void)wait;
+    if (err == 0)
+        s->rcvmore = sf_msg_more(m);
+    return err;
+}
+
+int sf_socket_send_now(struct sifr_socket *s, struct sf_msg *m, bool more, bool wait)
+{
+    return send_step(s, m, more, wait);
+}
+
+int sf_socket_recv_now(struct sifr_socket *s, struct sf_msg *m)
+{
+    return recv_step(s, m, false, false);
+}
+
+/* Takes the turn for sending and sends. */
+static int send_message(struct sifr_socket *s, struct sf_msg *m, int flags)
+{
+    int err = sf_socket_enter(s);
+
+    if (err)
+        return err;
+    if (!sf_msg_valid(m)) {
+        sf_socket_leave(s);
+        return -EFAULT;
+    }
+    if (!s->base.pattern->send) {
+        sf_socket_leave(s);
+        return -ENOTSUP;
+    }
+    m->flags &= (uint8_t)~(SF_MSG_MORE | SF_MSG_COMMAND);
+    return persist(s, s->opt.snd_timeout, !(flags & SIFR_DONTWAIT), send_step, m,
+                   flags & SIFR_SNDMORE);
+}
+
+static int size_result(size_t size)
+{
+    return size > INT_MAX ? INT_MAX : (int)size;
+}
+
+int sifr_msg_send(sifr_msg_t *msg, sifr_socket_t *sock, int flags)
+{
+    struct sf_msg *m = (struct sf_msg *)(void *)msg;
+    size_t size;
+    int err;
+
+    sf_owner_hold();
+    size = sf_msg_valid(m) ? sf_msg_size(m) : 0;
+    err = send_message(sock, m, flags);
+    if (err == 0) {
+        sf_msg_close(m);
+        sf_msg_init(m);
+    }
+    sf_owner_release();
+    return answer(err ? err : size_result(size));
+}
+
+/* For the caller's buffer: it is copied into the queue, or, where it cannot be at once, before. */
+static int send_bytes(sifr_socket_t *sock, const void *buf, size_t len, int flags, bool constant)
+{
+    struct sf_msg m;
+    int err = sf_socket_check(sock);
+
+    if (err)
+        return err;
+    if (!buf && len)
+        return -EFAULT;
+    if (constant) {
+        sf_msg_init_slice(&m, (uint8_t *)(uintptr_t)buf, len, NULL);
+    } else if (len > SF_MSG_INLINE && len <= SF_PIPE_INLINE && !sock->base.conflate) {
+        sf_msg_init_slice(&m, (uint8_t *)(uintptr_t)buf, len, NULL);
+        m.flags |= SF_MSG_BORROWED;
+    } else {
+        err = sf_msg_init_copy(&m, buf, len);
+        if (err)
+            return err;
+    }
+    sf_owner_hold();
+    err = send_message(sock, &m, flags);
+    sf_msg_close(&m);
+    sf_owner_release();
+    return err ? err : size_result(len);
+}
+
+int sifr_send(sifr_socket_t *sock, const void *buf, size_t len, int flags)
+{
+    return answer(send_bytes(sock, buf, len, flags, false));
+}
+
+int sifr_send_const(sifr_socket_t *sock, const void *buf, size_t len, int flags)
+{
+    return answer(send_bytes(sock, buf, len, flags, true));
+}
+
+static int recv_message(struct sifr_socket *s, struct sf_msg *m, int flags)
+{
+    int err = sf_socket_enter(s);
+
+    if (err)
+        return err;
+    if (!sf_msg_valid(m)) {
+        sf_socket_leave(s);
+        return -EFAULT;
+    }
+    if (!s->base.pattern->recv) {
+        sf_socket_leave(s);
+        return -ENOTSUP;
+    }
+    return persist(s, s->opt.rcv_timeout, !(flags & SIFR_DONTWAIT), recv_step, m, false);
+}
+
+int sifr_msg_recv(sifr_msg_t *msg, sifr_socket_t *sock, int flags)
+{
+    struct sf_msg *m = (struct sf_msg *)(void *)msg;
+    int err;
+
+    sf_owner_hold();
+    err = recv_message(sock, m, flags);
+    sf_owner_release();
+    return answer(err ? err : size_result(sf_msg_size(m)));
+}
+
+int sifr_recv(sifr_socket_t *sock, void *buf, size_t len, int flags)
+{
+    struct sf_msg m;
+    size_t size = 0;
+    int err = sf_socket_check(sock);
+
+    if (err == 0 && !buf && len)
+        err = -EFAULT;
+    if (err)
+        return answer(err);
+    sf_owner_hold();
+    sf_msg_init(&m);
+    err = recv_message(sock, &m, flags);
+    if (err == 0) {
+        size = sf_msg_size(&m);
+        if (size && len)
+            memcpy(buf, sf_msg_data(&m), size < len ? size : len);
+    }
+    sf_msg_close(&m);
+    sf_owner_release();
+    return answer(err ? err : size_result(size));
+}
+
+int sf_socket_events(struct sifr_socket *s)
+{
+    int events = s->base.pattern->events(&s->base);
+
+    detach_finished(s);
+    return events;
+}
+
+/* --- Endpoints --------------------------------------------------------- */
+
+static void entry_free(struct sf_endpoint_entry *e)
+{
+    sf_list_remove(&e->node);
+    if (e->listener)
+        sf_listener_unref(e->listener);
+    if (e->conn)
+        sf_conn_unref(e->conn);
+    if (e->link)
+        sf_link_unref(e->link);
+    sf_free(e->text);
+    sf_free(e);
+}
+
+/* An entry for `text`, in the list, with the text as last endpoint; NULL without memory. */
+static struct sf_endpoint_entry *entry_new(struct sifr_socket *s, const char *text)
+{
+    struct sf_endpoint_entry *e = sf_alloc(sizeof *e);
+    char *last = sf_alloc_text(text, strlen(text));
+
+    if (e)
+        e->text = sf_alloc_text(text, strlen(text));
+    if (!e || !last || !e->text) {
+        sf_free(last);
+        if (e)
+            sf_free(e->text);
+        sf_free(e);
+        return NULL;
+    }
+    sf_free(s->last_endpoint);
+    s->last_endpoint = last;
+    sf_list_push(&s->endpoints, &e->node);
+    return e;
+}
+
+static int bind_inproc(struct sifr_socket *s, const char *text, const char *name)
+{
+    struct sf_endpoint_entry *e;
+    int err = sf_inproc_bind(s, name);
+
+    if (err)
+        return err;
+    e = entry_new(s, text);
+    if (!e) {
+        sf_inproc_unbind(s, name);
+        return -ENOMEM;
+    }
+    e->inproc_bind = true;
+    return 0;
+}
+
+static int bind_stream(struct sifr_socket *s, const struct sf_endpoint *at)
+{
+    struct sf_loop *loop = sf_ctx_loop(s->ctx, s->opt.affinity);
+    struct sf_endpoint_entry *e;
+    struct sf_listener *l;
+    struct sf_profile *profile;
+    int err;
+
+    if (!loop)
+        return -SIFR_EMTHREAD;
+    profile = sf_profile_new(&s->opt);
+    if (!profile)
+        return -ENOMEM;
+    err = sf_listener_new(&l, s, loop, profile, at);
+    sf_profile_unref(profile);
+    if (err)
+        return err;
+    e = entry_new(s, l->text);
+    if (!e) {
+        sf_listener_close(l, 0);
+        sf_listener_unref(l);
+        return -ENOMEM;
+    }
+    e->listener = l;
+    return 0;
+}
+
+int sifr_bind(sifr_socket_t *sock, const char *endpoint)
+{
+    const struct sf_transport *transport;
+    struct sf_endpoint at = {0};
+    const char *rest;
+    int err = sf_socket_enter(sock);
+
+    if (err)
+        return answer(err);
+    err = endpoint ? sf_transport_of(&transport, endpoint, &rest) : -EINVAL;
+    if (err == 0 && !transport->inproc && sock->ctx->n_loops == 0)
+        err = -SIFR_EMTHREAD;
+    if (err == 0)
+        err = sf_endpoint_parse(&at, endpoint, true);
+    if (err == 0) {
+        err = transport->inproc ? bind_inproc(sock, endpoint, rest) : bind_stream(sock, &at);
+        sf_endpoint_fini(&at);
+    }
+    sf_socket_leave(sock);
+    return answer(err);
+}
+
+/* The pipes of a link whose bytes a connection moves, and their marks. */
+static int make_pipes(struct sifr_socket *s, struct sf_link *l)
+{
+    bool conflate = s->opt.conflate && (s->base.pattern->flags & SF_PATTERN_CONFLATES);
+    int err = sf_pipe_new(&l->in, conflate);
+
+    if (err == 0)
+        err = sf_pipe_new(&l->out, conflate);
+    if (err)
+        return err;
+    sf_pipe_set_mark(l->out, 1, -1);
+    sf_pipe_set_mark(l->in, 0, -1);
+    sf_pipe_set_mark(l->out, 0, s->opt.snd_hwm);
+    sf_pipe_set_mark(l->in, 1, s->opt.rcv_hwm);
+    atomic_store(&l->in->asleep, 1); /* nothing is there: its first message is news */
+    return 0;
+}
+
+/* A queue for what is dialed, attached to the pattern at once. */
+static int make_dialed_link(struct sifr_socket *s, struct sf_conn *c)
+{
+    struct sf_link *l;
+    int err = sf_link_new(&l, s);
+
+    if (err)
+        return err;
+    l->peer.dialed = true;
+    l->conn = sf_conn_ref(c);
+    if (s->opt.connect_id.size) {
+        l->peer.given_id = (uint8_t *)sf_alloc_text(s->opt.connect_id.data, s->opt.connect_id.size);
+        l->peer.given_id_size = s->opt.connect_id.size;
+        if (!l->peer.given_id)
+            err = -ENOMEM;
+    }
+    if (err == 0)
+        err = make_pipes(s, l);
+    if (err == 0) {
+        err = sf_socket_attach(s, sf_link_ref(l));
+        if (err)
+            sf_link_unref(l);
+    }
+    if (err == 0 && l->place == SF_LINK_PARKED && l->peer.given_id_size) {
+        sf_socket_detach(s, l); /* CONNECT_ROUTING_ID is in use */
+        err = -EINVAL;
+    }
+    if (err) {
+        sf_link_unref(l);
+        return err;
+    }
+    c->link = l;
+    return 0;
+}
+
+static bool connected_already(struct sifr_socket *s, const char *text)
+{
+    SF_LIST_EACH(it, after, &s->endpoints) {
+        struct sf_endpoint_entry *e = SF_CONTAINER(it, struct sf_endpoint_entry, node);
+
+        if (e->conn && strcmp(e->text, text) == 0 && !atomic_load(&e->conn->stopped))
+            return true;
+    }
+    return false;
+}
+
+static int connect_stream(struct sifr_socket *s, struct sf_endpoint *to)
+{
+    struct sf_loop *loop = sf_ctx_loop(s->ctx, s->opt.affinity);
+    struct sf_endpoint_entry *e;
+    struct sf_profile *profile;
+    struct sf_conn *c;
+    int err;
+
+    if (!loop)
+        return -SIFR_EMTHREAD;
+    e = entry_new(s, to->text);
+    profile = e ? sf_profile_new(&s->opt) : NULL;
+    if (!profile) {
+        if (e)
+            entry_free(e);
+        return -ENOMEM;
+    }
+    err = sf_conn_dial(&c, s, loop, profile, to);
+    sf_profile_unref(profile);
+    if (err) {
+        entry_free(e);
+        return err;
+    }
+    e->conn = c;
+    if (!s->opt.immediate) {
+        err = make_dialed_link(s, c);
+        if (err) {
+            entry_free(e); /* the connection was never started */
+            sf_conn_unref(c);
+            return err;
+        }
+        e->link = sf_link_ref(c->link);
+    }
+    sf_conn_poke(c, SF_TODO_START);
+    return 0;
+}
+
+static int connect_inproc(struct sifr_socket *s, const char *text, const char *name)
+{
+    struct sf_endpoint_entry *e = entry_new(s, text);
+    struct sf_link *l;
+    int err;
+
+    if (!e)
+        return -ENOMEM;
+    err = sf_inproc_connect(s, name, &l);
+    if (err)
+        entry_free(e);
+    else
+        e->link = l;
+    return err;
+}
+
+static void forget_connect_id(struct sifr_socket *s)
+{
+    sf_free(s->opt.connect_id.data);
+    s->opt.connect_id = (struct sf_bytes){0};
+}
+
+int sifr_connect(sifr_socket_t *sock, const char *endpoint)
+{
+    const struct sf_transport *transport;
+    struct sf_endpoint to = {0};
+    const char *rest;
+    int err = sf_socket_enter(sock);
+
+    if (err)
+        return answer(err);
+    err = endpoint ? sf_transport_of(&transport, endpoint, &rest) : -EINVAL;
+    if (err == 0 && !transport->inproc && sock->ctx->n_loops == 0)
+        err = -SIFR_EMTHREAD;
+    if (err == 0)
+        err = sf_endpoint_parse(&to, endpoint, false);
+    if (err == 0) {
+        if (transport->inproc)
+            err = connect_inproc(sock, endpoint, rest);
+        else if (!((sock->base.pattern->flags & SF_PATTERN_ONCE) &&
+                   connected_already(sock, endpoint)))
+            err = connect_stream(sock, &to);
+        sf_endpoint_fini(&to);
+        forget_connect_id(sock);
+    }
+    sf_socket_leave(sock);
+    return answer(err);
+}
+
+/* Ends what one bind or connect made. `linger` in ms. */
+static void end_entry(struct sifr_socket *s, struct sf_endpoint_entry *e, int linger)
+{
+    if (e->inproc_bind)
+        sf_inproc_unbind(s, strstr(e->text, "://") + 3);
+    if (e->listener)
+        sf_listener_close(e->listener, linger);
+    if (e->link)
+        sf_socket_detach(s, e->link);
+    if (e->conn) {
+        SF_LIST_EACH(it, after, &s->base.peers) { /* IMMEDIATE: its queue is not in the entry */
+            struct sf_link *l = sf_link_of(SF_CONTAINER(it, struct sf_peer, node));
+
+            if (l->conn == e->conn) {
+                sf_socket_detach(s, l);
+                break;
+            }
+        }
+        atomic_store(&e->conn->linger, linger);
+        sf_conn_poke(e->conn, SF_TODO_CLOSE);
+    }
+    entry_free(e);
+}
+
+static bool removed(const struct sf_endpoint_entry *e)
+{
+    return e->conn && atomic_load(&e->conn->stopped) == 2;
+}
+
+/* Ends all that `text` names: how many. */
+static int end_named(struct sifr_socket *s, const char *text, bool bound_only)
+{
+    int found = 0;
+
+    SF_LIST_EACH(it, after, &s->endpoints) {
+        struct sf_endpoint_entry *e = SF_CONTAINER(it, struct sf_endpoint_entry, node);
+
+        if (strcmp(e->text, text) != 0 || (bound_only && !e->listener))
+            continue;
+        if (removed(e)) {
+            entry_free(e);
+            continue;
+        }
+        end_entry(s, e, s->opt.linger);
+        found++;
+    }
+    return found;
+}
+
+static int end_endpoint(sifr_socket_t *sock, const char *endpoint)
+{
+    const struct sf_transport *transport;
+    struct sf_endpoint at = {0};
+    char canonical[SF_STREAM_NAME_MAX];
+    const char *rest;
+    int err = sf_socket_enter(sock);
+
+    if (err)
+        return err;
+    err = endpoint ? sf_transport_of(&transport, endpoint, &rest) : -EINVAL;
+    if (err == 0 && end_named(sock, endpoint, false) == 0) {
+        err = -ENOENT;
+        /* Another spelling of a bound address? */
+        if (transport->canonical && sf_endpoint_parse(&at, endpoint, true) == 0) {
+            if (transport->canonical(&at, sock->opt.ipv6, canonical, sizeof canonical) == 0 &&
+                end_named(sock, canonical, true))
+                err = 0;
+            sf_endpoint_fini(&at);
+        }
+    }
+    sf_socket_leave(sock);
+    return err;
+}
+
+int sifr_unbind(sifr_socket_t *sock, const char *endpoint)
+{
+    return answer(end_endpoint(sock, endpoint));
+}
+
+int sifr_disconnect(sifr_socket_t *sock, const char *endpoint)
+{
+    return answer(end_endpoint(sock, endpoint));
+}
+
+/* --- Closing ----------------------------------------------------------- */
+
+int sifr_close(sifr_socket_t *sock)
+{
+    struct sifr_socket *s = sock;
+    size_t posted = 0; /* dead links that are in the inbox, or just on their way there */
+    struct sf_list links;
+    int err = sf_socket_check(s);
+
+    if (err)
+        return err == -EINTR ? 0 : answer(err); /* a child leaves its parent's sockets alone */
+    sf_owner_hold();
+    sf_lock_take(&s->turn);
+    if (atomic_exchange(&s->tag, 0) != SF_SOCKET_TAG) {
+        sf_lock_drop(&s->turn);
+        sf_owner_release();
+        return answer(-ENOTSOCK);
+    }
+    sf_socket_take_in(s);
+    atomic_store(&s->closed, 1);
+
+    /* From here on no link is posted: those that are, or are just being, are counted. */
+    sf_list_init(&links);
+    while (!sf_list_empty(&s->parked)) {
+        struct sf_list *it = s->parked.next;
+
+        sf_list_remove(it);
+        sf_list_push(&links, it);
+    }
+    SF_LIST_EACH(p, after_p, &s->base.peers) {
+        struct sf_link *l = sf_link_of(SF_CONTAINER(p, struct sf_peer, node));
+
+        sf_list_push(&links, &l->parked);
+    }
+    SF_LIST_EACH(it, after, &links) {
+        struct sf_link *l = SF_CONTAINER(it, struct sf_link, parked);
+
+        posted += atomic_fetch_or(&l->events, SF_EVENT_DEAD) != 0;
+    }
+    while (!sf_list_empty(&s->endpoints))
+        end_entry(s, SF_CONTAINER(s->endpoints.next, struct sf_endpoint_entry, node), s->opt.linger);
+    SF_LIST_EACH(it, after, &links) {
+        struct sf_link *l = SF_CONTAINER(it, struct sf_link, parked);
+
+        if (l->conn) { /* of a listener that was unbound before, too */
+            atomic_store(&l->conn->linger, s->opt.linger);
+            sf_conn_poke(l->conn, SF_TODO_CLOSE);
+        }
+        sf_socket_detach(s, l);
+    }
+    for (posted -= turn_away(s); posted; posted -= turn_away(s))
+        sched_yield(); /* a poster stands between setting its bit and pushing */
+    sf_monitor_stop(s);
+    if (s->base.pattern->fini)
+        s->base.pattern->fini(&s->base);
+    sf_lock_take(&s->ctx->lock);
+    sf_list_remove(&s->node);
+    s->ctx->n_sockets--;
+    sf_lock_drop(&s->ctx->lock);
+    sf_bell_ring(&s->bell);
+    sf_lock_drop(&s->turn);
+    sf_socket_try(s);
+    sf_owner_release();
+    sf_socket_unref(s);
+    return 0;
+}

@@ -1,0 +1,125 @@
+#ifndef SF_CORE_SOCKET_H
+#define SF_CORE_SOCKET_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/list.h"
+#include "base/park.h"
+#include "core/ctx.h"
+#include "core/link.h"
+#include "core/option.h"
+#include "patterns/pattern.h"
+
+enum { SF_SOCKET_TAG = 0x51f45c71 };
+
+struct sf_listener;
+struct sf_monitor;
+
+/* What bind and connect made; in sifr_socket.endpoints. */
+struct sf_endpoint_entry {
+    struct sf_list node;
+    char *text;                   /* owns; the key for unbind and disconnect */
+    struct sf_listener *listener; /* shares, or NULL */
+    struct sf_conn *conn;         /* shares, or NULL */
+    struct sf_link *link;         /* shares, or NULL: of conn, or inproc's */
+    bool inproc_bind;             /* `text` is a name bound in the context */
+};
+
+/* Somebody who waits for several sockets at once: poll. */
+struct sf_watcher {
+    struct sf_list node; /* in sifr_socket.watchers, under its lock */
+    struct sf_bell *bell;
+    int fd; /* an eventfd to write to as well, or -1 */
+};
+
+/*
+ * A socket. The memory is never given back to the system while the process
+ * lives, so that a stale handle can be told by its tag.
+ */
+struct sifr_socket {
+    _Atomic uint32_t tag;   /* SF_SOCKET_TAG while the handle is open */
+    _Atomic uint32_t proof; /* made of the address */
+    uint32_t generation;    /* of the process that made it */
+    uint32_t birth;         /* how often this memory has become a socket; under the turn */
+
+    struct sf_lock turn;   /* guards all up to the next group */
+    struct sf_socket base; /* what the pattern sees */
+    struct sifr_ctx *ctx;  /* borrows: term waits for us */
+    struct sf_options opt;
+    struct sf_list endpoints; /* struct sf_endpoint_entry */
+    struct sf_list parked;    /* struct sf_link.parked */
+    struct sf_list finished;  /* struct sf_link.finish: to be detached when no slot runs */
+    bool rcvmore;
+    bool sndmore; /* a multipart message is being sent */
+    char *last_endpoint; /* owns, or NULL */
+
+    struct sf_list node; /* in sifr_ctx.sockets, under its lock; in the pool when free */
+
+    /* Any thread. */
+    _Atomic uint32_t refs;            /* the handle, each link, connection, listener; each call inside */
+    _Atomic(struct sf_link *) inbox;  /* posted links, newest first */
+    struct sf_bell bell;              /* rung after each post */
+    _Atomic int closed;
+    _Atomic int fd;                   /* SIFR_FD, or -1 until asked for */
+    _Atomic int fd_rung;              /* it may be readable */
+    _Atomic int n_watchers;
+    struct sf_lock watch_lock;        /* guards watchers */
+    struct sf_list watchers;
+    _Atomic int hwm[2];               /* SNDHWM and RCVHWM, for inproc peers */
+    struct sf_lock monitor_lock;      /* guards monitor */
+    struct sf_monitor *monitor;       /* owns, or NULL */
+    _Atomic uint32_t monitored;       /* the events it wants */
+    _Atomic(struct sf_task *) hook;   /* run in hook_loop at each post: a monitor's; set under watch_lock */
+    struct sf_loop *hook_loop;
+};
+
+/*
+ * Checks the handle and takes the socket: 0, or -ENOTSOCK, -EINTR (in a forked
+ * child), -ETERM. What waits in the inbox has been taken in.
+ */
+int sf_socket_enter(sifr_socket_t *s);
+
+/* Gives the turn back; then takes in what came meanwhile, and runs due free functions. */
+void sf_socket_leave(sifr_socket_t *s);
+
+/* Only the check: 0, -ENOTSOCK, -EINTR. */
+int sf_socket_check(sifr_socket_t *s);
+
+/* Takes in what was posted. With the turn. */
+void sf_socket_take_in(struct sifr_socket *s);
+
+/* For loops: takes in if the turn is free; else its holder will. */
+void sf_socket_try(struct sifr_socket *s);
+
+/* Wakes whoever waits for the socket. Any thread. */
+void sf_socket_ring(struct sifr_socket *s);
+
+struct sifr_socket *sf_socket_ref(struct sifr_socket *s);
+void sf_socket_unref(struct sifr_socket *s);
+
+/* Detaches the link for good, with what is unread in it. With the turn, outside of slots. */
+void sf_socket_detach(struct sifr_socket *s, struct sf_link *l);
+
+/* Attaches a link that is new, or parks it. With the turn, outside of slots. 0 or -ENOMEM. */
+int sf_socket_attach(struct sifr_socket *s, struct sf_link *l);
+
+/* SIFR_EVENTS. With the turn. */
+int sf_socket_events(struct sifr_socket *s);
+
+/* Makes and opens a socket for the library's own use: counts, has a handle. */
+int sf_socket_new(struct sifr_socket **out, struct sifr_ctx *ctx, int type);
+
+/* One frame, without waiting. With the turn. 0, -EAGAIN, ... */
+int sf_socket_send_now(struct sifr_socket *s, struct sf_msg *m, bool more, bool wait);
+int sf_socket_recv_now(struct sifr_socket *s, struct sf_msg *m);
+
+/* inproc.c. With the turn of `s`. */
+int sf_inproc_bind(struct sifr_socket *s, const char *name);
+int sf_inproc_connect(struct sifr_socket *s, const char *name, struct sf_link **out);
+void sf_inproc_unbind(struct sifr_socket *s, const char *name);
+void sf_inproc_end(struct sf_link *l);    /* tells the other side that this link is gone */
+void sf_inproc_forget(struct sifr_ctx *ctx); /* term: frees connects that nobody answered */
+
+#endif
