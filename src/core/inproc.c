@@ -83,6 +83,7 @@ static int meet(struct sf_link **out, struct sf_link *a, struct sifr_socket *bou
 
     if (err)
         return err;
+    b->bound_end = true;
     b->in = sf_pipe_ref(a->out);
     b->out = sf_pipe_ref(a->in);
     if (announces(a->socket)) {
@@ -155,12 +156,11 @@ int sf_inproc_connect(struct sifr_socket *s, const char *name, struct sf_link **
     return 0;
 }
 
-int sf_inproc_bind(struct sifr_socket *s, const char *name)
+int sf_inproc_bind(struct sifr_socket *s, const char *name, struct sf_list *met)
 {
     struct sifr_ctx *ctx = s->ctx;
     size_t size = strlen(name);
     struct sf_inproc_name *n = sf_alloc(sizeof *n + size + 1);
-    struct sf_list met;
     int err;
 
     if (!n)
@@ -176,7 +176,6 @@ int sf_inproc_bind(struct sifr_socket *s, const char *name)
             return -ENOMEM;
         }
     }
-    sf_list_init(&met);
     sf_lock_take(&ctx->lock);
     err = sf_map_put(&ctx->names, &n->node, n->name, size);
     if (err == 0) {
@@ -186,7 +185,9 @@ int sf_inproc_bind(struct sifr_socket *s, const char *name)
             if (strcmp(a->name, name) != 0 || meet(&b, a, s) != 0)
                 continue;
             sf_list_remove(it);
-            sf_list_push(&met, &b->pending); /* free for our use: it never waits for a bind */
+            if (n->id_size && (a->learnt = (uint8_t *)sf_alloc_text(n->id, n->id_size)) != NULL)
+                a->learnt_size = n->id_size;
+            sf_list_push(met, &b->pending); /* free for our use: it never waits for a bind */
         }
     }
     sf_lock_drop(&ctx->lock);
@@ -195,16 +196,42 @@ int sf_inproc_bind(struct sifr_socket *s, const char *name)
         sf_free(n);
         return err == -EEXIST ? -EADDRINUSE : err;
     }
-    SF_LIST_EACH(it, after, &met) {
+    SF_LIST_EACH(it, after, met) {
         struct sf_link *b = SF_CONTAINER(it, struct sf_link, pending);
 
-        sf_list_remove(it);
         sf_link_post(b, SF_EVENT_ATTACH);
         sf_link_post(atomic_load(&b->other), SF_EVENT_CHANGED | SF_EVENT_WRITABLE);
-        sf_link_unref(b);
     }
     sf_socket_take_in(s);
     return 0;
+}
+
+void sf_inproc_nudge(struct sf_link *l)
+{
+    struct sifr_ctx *ctx = l->socket->ctx;
+    struct sifr_socket *to = NULL;
+    struct sf_link *other;
+
+    sf_lock_take(&ctx->lock);
+    other = atomic_load(&l->other);
+    if (other)
+        to = sf_socket_ref(other->socket);
+    sf_lock_drop(&ctx->lock);
+    if (!to)
+        return;
+    sf_socket_try(to);
+    sf_socket_unref(to);
+}
+
+void sf_inproc_nudge_all(struct sf_list *met)
+{
+    while (!sf_list_empty(met)) {
+        struct sf_link *b = SF_CONTAINER(met->next, struct sf_link, pending);
+
+        sf_list_remove(&b->pending);
+        sf_inproc_nudge(b);
+        sf_link_unref(b);
+    }
 }
 
 void sf_inproc_unbind(struct sifr_socket *s, const char *name)
@@ -235,7 +262,8 @@ void sf_inproc_end(struct sf_link *l)
     struct sf_link *other;
 
     sf_lock_take(&ctx->lock);
-    sf_list_remove(&l->pending);
+    if (!l->bound_end)
+        sf_list_remove(&l->pending);
     other = atomic_exchange(&l->other, NULL);
     sf_lock_drop(&ctx->lock);
     if (!other)

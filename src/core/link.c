@@ -53,6 +53,7 @@ void sf_link_unref(struct sf_link *l)
     sf_free(l->peer.own);
     sf_free(l->peer.id);
     sf_free(l->peer.given_id);
+    sf_free(l->learnt);
     sf_free(l->name);
     sf_free(l);
 }

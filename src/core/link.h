@@ -49,6 +49,9 @@ struct sf_link {
     struct sf_list finish;   /* in it */
     struct sf_list parked;   /* in sifr_socket.parked */
     struct sf_list pending;  /* in sifr_ctx.pending, under its lock */
+    bool bound_end;          /* inproc: made by the other side's connect */
+    uint8_t *learnt;         /* owns; inproc: the binder's routing id, under ctx.lock until CHANGED */
+    size_t learnt_size;
     char *name;              /* owns; inproc: the name that was connected to, else NULL */
 };
 

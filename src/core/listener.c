@@ -85,17 +85,20 @@ static void close_here(struct sf_listener *l)
     sf_bell_ring(&l->closed);
 }
 
-/* Starts listening, or, when told, ends. */
-static void run(struct sf_task *t)
+static void start(struct sf_task *t)
 {
-    struct sf_listener *l = SF_CONTAINER(t, struct sf_listener, task);
+    struct sf_listener *l = SF_CONTAINER(t, struct sf_listener, start);
 
-    if (l->closing) {
-        close_here(l);
-        sf_listener_unref(l); /* the loop's */
-    } else if (l->acceptor && sf_loop_watch(l->loop, &l->watch, SF_READ) != 0) {
+    if (sf_loop_watch(l->loop, &l->watch, SF_READ) != 0)
         sf_loop_timer(l->loop, &l->pause, PAUSE_MS);
-    }
+}
+
+static void end(struct sf_task *t)
+{
+    struct sf_listener *l = SF_CONTAINER(t, struct sf_listener, end);
+
+    close_here(l);
+    sf_listener_unref(l); /* the loop's */
 }
 
 int sf_listener_new(struct sf_listener **out, struct sifr_socket *s, struct sf_loop *loop,
@@ -122,13 +125,14 @@ int sf_listener_new(struct sf_listener **out, struct sifr_socket *s, struct sf_l
     l->loop = loop;
     l->socket = sf_socket_ref(s);
     l->profile = sf_profile_ref(profile);
-    l->task.run = run;
+    l->start.run = start;
+    l->end.run = end;
     l->watch.fd = l->acceptor->fd;
     l->watch.ready = accept_some;
     l->pause.fire = resume;
     sf_list_init(&l->conns);
     sf_monitor_emit(s, SIFR_EVENT_LISTENING, (uint64_t)l->acceptor->fd, l->text);
-    sf_loop_post(loop, &l->task);
+    sf_loop_post(loop, &l->start);
     *out = l;
     return 0;
 }
@@ -136,13 +140,9 @@ int sf_listener_new(struct sf_listener **out, struct sifr_socket *s, struct sf_l
 void sf_listener_close(struct sf_listener *l, int linger)
 {
     l->linger = linger;
-    l->closing = true; /* the post below publishes both */
-    if (sf_loop_here(l->loop)) {
-        close_here(l);
-        sf_listener_unref(l);
-        return;
-    }
-    sf_loop_post(l->loop, &l->task);
+    sf_loop_post(l->loop, &l->end);
+    if (sf_loop_here(l->loop))
+        return; /* a free function that closes: done at the end of this turn */
     for (;;) {
         uint32_t ticket = sf_bell_enter(&l->closed);
         bool closed = atomic_load(&l->is_closed);

@@ -10,7 +10,7 @@ struct sf_listener {
     struct sifr_socket *socket; /* shares */
     struct sf_profile *profile; /* shares */
     char *text;                 /* owns; the resolved endpoint */
-    struct sf_task task;
+    struct sf_task start, end;  /* each posted once */
     int linger;                 /* of the close asked for; ms */
     struct sf_bell closed;      /* rung when the descriptor is closed */
     _Atomic int is_closed;
@@ -20,7 +20,6 @@ struct sf_listener {
     struct sf_watch watch;
     struct sf_timer pause;        /* after EMFILE and its like */
     struct sf_list conns;         /* struct sf_conn.node */
-    bool closing;
 };
 
 /* Listens. 0 or what the transport's listen said; with a monitor, BIND_FAILED or LISTENING was reported. */

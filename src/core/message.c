@@ -97,7 +97,7 @@ size_t sifr_msg_size(const sifr_msg_t *msg)
 
 int sifr_msg_more(const sifr_msg_t *msg)
 {
-    return valid(msg) ? sf_msg_more(inside(msg)) : -1;
+    return valid(msg) ? sf_msg_more(inside(msg)) : 0;
 }
 
 int sifr_msg_get(const sifr_msg_t *msg, int property)

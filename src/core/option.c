@@ -211,12 +211,12 @@ static void spread_marks(struct sifr_socket *s)
         if (s->base.pattern->writable)
             s->base.pattern->writable(&s->base, &l->peer);
         if (l->conn) {
-            sf_conn_poke(l->conn, SF_TODO_RESUME);
+            sf_conn_poke(l->conn, SF_TODO_RESUME | SF_TODO_DRAIN);
         } else {
             struct sf_link *other = atomic_load(&l->other);
 
             if (other)
-                sf_link_post(other, SF_EVENT_WRITABLE);
+                sf_link_post(other, SF_EVENT_WRITABLE | SF_EVENT_READABLE);
         }
     }
 }

@@ -1,6 +1,4 @@
 /* The proxy: moves whole messages between two sockets. */
-#include "wire/msg.h"
-
 #include <sifr.h>
 
 #include <errno.h>
@@ -84,6 +82,8 @@ int sifr_proxy(sifr_socket_t *frontend, sifr_socket_t *backend, sifr_socket_t *c
         errno = EFAULT;
         return -1;
     }
+    if (capture && has(capture, 0) < 0)
+        return -1;
     for (;;) {
         sifr_pollitem_t in[2] = {{.socket = frontend, .events = SIFR_POLLIN},
                                  {.socket = backend, .events = SIFR_POLLIN}};

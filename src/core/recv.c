@@ -19,7 +19,7 @@ enum {
     LITTLE = 4096,             /* bytes that are copied into a chunk of their size */
     BIG = 32768,               /* frames above this get a block of their own */
     GROW_FROM = 256 * 1024,    /* what such a block starts with at most */
-    COMMAND_MAX = 65536,       /* bytes of a command */
+    COMMAND_MAX = 1 << 24,     /* bytes of a command: topics may be long */
     LANE_MAX = 65536,          /* answers owed; above, the peer is not read */
     FRAMES_MAX = 1 << 20,      /* of one message */
 };
@@ -370,6 +370,8 @@ static ssize_t read_some(struct sf_conn *c, size_t missing)
     }
     if (c->big.owner)
         return read_big(c);
+    if (missing > GROW_FROM) /* space grows with what has arrived, whatever was announced */
+        missing = p->raw > GROW_FROM ? p->raw : GROW_FROM;
     if (p->bulk) {
         err = sf_pipe_space(p, missing > 8192 ? missing : 8192, &at, &room);
         if (err)
@@ -448,7 +450,7 @@ void sf_recv_fill(struct sf_conn *c)
     }
     if (c->paused)
         return;
-    for (int i = 0; i < READS; i++) {
+    for (int i = 0;; i++) { /* ends with a hop: what was read last must not wait for more */
         size_t missing = 1;
         int err = c->version == SF_ZMTP_10 ? hop_old(c) : hop(c, &missing);
         ssize_t n;
@@ -470,6 +472,8 @@ void sf_recv_fill(struct sf_conn *c)
             sf_conn_stop(c);
             return;
         }
+        if (err == 0 && i == READS)
+            break;
         n = err ? err : read_some(c, missing);
         if (n == -EAGAIN) {
             watch_reading(c);

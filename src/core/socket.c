@@ -255,15 +255,42 @@ static void detach_finished(struct sifr_socket *s)
     }
 }
 
+/* HELLO_MSG over inproc, where no connection says it. */
+static int say_hello(struct sifr_socket *s, struct sf_link *l)
+{
+    struct sf_msg m;
+    int err;
+
+    if (!l->peer.inproc || l->place == SF_LINK_PARKED || !s->opt.hello.data)
+        return 0;
+    switch (s->base.pattern->type) {
+    case SIFR_ROUTER:
+    case SIFR_DEALER:
+    case SIFR_REP:
+    case SIFR_REQ: break;
+    default: return 0;
+    }
+    err = sf_msg_init_copy(&m, s->opt.hello.data, s->opt.hello.size);
+    if (err == 0) {
+        err = sf_peer_put(&l->peer, &m, false);
+        sf_msg_close(&m);
+    }
+    return err;
+}
+
 int sf_socket_attach(struct sifr_socket *s, struct sf_link *l)
 {
-    int err = s->base.pattern->attach(&s->base, &l->peer);
+    int err = say_hello(s, l);
+
+    if (l->peer.inproc)
+        l->peer.connected = atomic_load(&l->other) != NULL;
+    if (err == 0)
+        err = s->base.pattern->attach(&s->base, &l->peer);
 
     if (err == 0) {
         l->place = SF_LINK_ATTACHED;
         sf_list_push(&s->base.peers, &l->peer.node);
         if (l->peer.inproc) {
-            l->peer.connected = atomic_load(&l->other) != NULL;
             if (l->peer.connected && s->base.pattern->joined)
                 s->base.pattern->joined(&s->base, &l->peer);
         }
@@ -348,6 +375,22 @@ void sf_socket_detach(struct sifr_socket *s, struct sf_link *l)
         unpark(s);
 }
 
+/* DISCONNECT_MSG over inproc: the other side writes no more, so we are the writer. */
+static void put_disconnect(struct sifr_socket *s, struct sf_link *l)
+{
+    int type = s->base.pattern->type;
+    struct sf_msg m;
+
+    if (!s->opt.disconnect.data || (type != SIFR_ROUTER && type != SIFR_REP) ||
+        sf_msg_init_copy(&m, s->opt.disconnect.data, s->opt.disconnect.size) != 0)
+        return;
+    sf_pipe_rollback(l->in);
+    sf_pipe_put(l->in, &m, 0);
+    sf_msg_close(&m);
+    if (sf_pipe_must_wake(l->in))
+        look(s, l);
+}
+
 static void take_one(struct sifr_socket *s, struct sf_link *l, uint32_t events)
 {
     const struct sf_pattern *pattern = s->base.pattern;
@@ -376,6 +419,11 @@ static void take_one(struct sifr_socket *s, struct sf_link *l, uint32_t events)
     }
     if ((events & SF_EVENT_CHANGED) && l->peer.inproc && !l->peer.connected && !l->peer.ended) {
         l->peer.connected = true; /* somebody bound the name */
+        if (l->learnt && l->learnt[0] && !l->peer.id) {
+            l->peer.id = l->learnt;
+            l->peer.id_size = l->learnt_size;
+            l->learnt = NULL;
+        }
         if (l->place == SF_LINK_ATTACHED && pattern->joined)
             pattern->joined(&s->base, &l->peer);
     } else if ((events & SF_EVENT_CHANGED) && l->peer.dialed) {
@@ -388,6 +436,8 @@ static void take_one(struct sifr_socket *s, struct sf_link *l, uint32_t events)
             look(s, l);
     }
     if ((events & SF_EVENT_ENDED) && !l->peer.ended) {
+        if (l->peer.inproc && l->bound_end)
+            put_disconnect(s, l);
         l->peer.ended = true;
         l->peer.connected = false;
         sf_pipe_rollback(l->out);
@@ -774,10 +824,11 @@ static struct sf_endpoint_entry *entry_new(struct sifr_socket *s, const char *te
     return e;
 }
 
-static int bind_inproc(struct sifr_socket *s, const char *text, const char *name)
+static int bind_inproc(struct sifr_socket *s, const char *text, const char *name,
+                       struct sf_list *met)
 {
     struct sf_endpoint_entry *e;
-    int err = sf_inproc_bind(s, name);
+    int err = sf_inproc_bind(s, name, met);
 
     if (err)
         return err;
@@ -821,21 +872,24 @@ int sifr_bind(sifr_socket_t *sock, const char *endpoint)
 {
     const struct sf_transport *transport;
     struct sf_endpoint at = {0};
+    struct sf_list met;
     const char *rest;
     int err = sf_socket_enter(sock);
 
     if (err)
         return answer(err);
+    sf_list_init(&met);
     err = endpoint ? sf_transport_of(&transport, endpoint, &rest) : -EINVAL;
     if (err == 0 && !transport->inproc && sock->ctx->n_loops == 0)
         err = -SIFR_EMTHREAD;
     if (err == 0)
         err = sf_endpoint_parse(&at, endpoint, true);
     if (err == 0) {
-        err = transport->inproc ? bind_inproc(sock, endpoint, rest) : bind_stream(sock, &at);
+        err = transport->inproc ? bind_inproc(sock, endpoint, rest, &met) : bind_stream(sock, &at);
         sf_endpoint_fini(&at);
     }
     sf_socket_leave(sock);
+    sf_inproc_nudge_all(&met);
     return answer(err);
 }
 
@@ -930,8 +984,7 @@ static int connect_stream(struct sifr_socket *s, struct sf_endpoint *to)
     if (!s->opt.immediate) {
         err = make_dialed_link(s, c);
         if (err) {
-            entry_free(e); /* the connection was never started */
-            sf_conn_unref(c);
+            entry_free(e); /* and with it the connection, which was never started */
             return err;
         }
         e->link = sf_link_ref(c->link);
@@ -940,7 +993,9 @@ static int connect_stream(struct sifr_socket *s, struct sf_endpoint *to)
     return 0;
 }
 
-static int connect_inproc(struct sifr_socket *s, const char *text, const char *name)
+/* `*out`: the link, with a reference for the caller. */
+static int connect_inproc(struct sifr_socket *s, const char *text, const char *name,
+                          struct sf_link **out)
 {
     struct sf_endpoint_entry *e = entry_new(s, text);
     struct sf_link *l;
@@ -949,11 +1004,13 @@ static int connect_inproc(struct sifr_socket *s, const char *text, const char *n
     if (!e)
         return -ENOMEM;
     err = sf_inproc_connect(s, name, &l);
-    if (err)
+    if (err) {
         entry_free(e);
-    else
-        e->link = l;
-    return err;
+        return err;
+    }
+    e->link = l;
+    *out = sf_link_ref(l);
+    return 0;
 }
 
 static void forget_connect_id(struct sifr_socket *s)
@@ -966,6 +1023,7 @@ int sifr_connect(sifr_socket_t *sock, const char *endpoint)
 {
     const struct sf_transport *transport;
     struct sf_endpoint to = {0};
+    struct sf_link *met = NULL;
     const char *rest;
     int err = sf_socket_enter(sock);
 
@@ -978,7 +1036,7 @@ int sifr_connect(sifr_socket_t *sock, const char *endpoint)
         err = sf_endpoint_parse(&to, endpoint, false);
     if (err == 0) {
         if (transport->inproc)
-            err = connect_inproc(sock, endpoint, rest);
+            err = connect_inproc(sock, endpoint, rest, &met);
         else if (!((sock->base.pattern->flags & SF_PATTERN_ONCE) &&
                    connected_already(sock, endpoint)))
             err = connect_stream(sock, &to);
@@ -986,6 +1044,10 @@ int sifr_connect(sifr_socket_t *sock, const char *endpoint)
         forget_connect_id(sock);
     }
     sf_socket_leave(sock);
+    if (met) {
+        sf_inproc_nudge(met);
+        sf_link_unref(met);
+    }
     return answer(err);
 }
 

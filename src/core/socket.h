@@ -116,8 +116,10 @@ int sf_socket_send_now(struct sifr_socket *s, struct sf_msg *m, bool more, bool 
 int sf_socket_recv_now(struct sifr_socket *s, struct sf_msg *m);
 
 /* inproc.c. With the turn of `s`. */
-int sf_inproc_bind(struct sifr_socket *s, const char *name);
+int sf_inproc_bind(struct sifr_socket *s, const char *name, struct sf_list *met);
 int sf_inproc_connect(struct sifr_socket *s, const char *name, struct sf_link **out);
+void sf_inproc_nudge(struct sf_link *l);   /* with no turn: lets the other side take in what it was told */
+void sf_inproc_nudge_all(struct sf_list *met); /* the same for what bind met; gives the references back */
 void sf_inproc_unbind(struct sifr_socket *s, const char *name);
 void sf_inproc_end(struct sf_link *l);    /* tells the other side that this link is gone */
 void sf_inproc_forget(struct sifr_ctx *ctx); /* term: frees connects that nobody answered */

@@ -119,6 +119,14 @@ static int reserve(struct sf_pipe *p, size_t need)
     return extend(p, need, p->grow);
 }
 
+/* How many taken messages the reader tells at a time; looked at anew whenever the reader has read all. */
+static void halve(struct sf_pipe *p)
+{
+    int mark = atomic_load_explicit(&p->mark, memory_order_relaxed);
+
+    atomic_store_explicit(&p->half, mark > 0 ? ((uint64_t)mark + 1) / 2 : 64, memory_order_relaxed);
+}
+
 bool sf_pipe_has_room(struct sf_pipe *p)
 {
     int mark = atomic_load_explicit(&p->mark, memory_order_relaxed);
@@ -133,6 +141,8 @@ bool sf_pipe_has_room(struct sf_pipe *p)
      * wants_room; both sides have a full fence between, so one of them sees
      * the other's store.
      */
+    if (atomic_load_explicit(&p->half, memory_order_relaxed) == 0)
+        halve(p); /* by the mark that was met, not by one set before the first is taken */
     atomic_store_explicit(&p->wants_room, 1, memory_order_relaxed);
     atomic_thread_fence(memory_order_seq_cst);
     p->taken_seen = atomic_load_explicit(&p->taken, memory_order_acquire);
@@ -446,15 +456,29 @@ static struct place here(struct sf_pipe *p)
     return (struct place){p->head, p->off, p->seg};
 }
 
-/* The reader has done with all chunks before `to`. */
+/* Lets go of segments that were taken whole: their owners must not wait for the chunk's end. */
+static void release_segments(struct sf_chunk *c, uint32_t from, uint32_t to)
+{
+    for (; from < to; from++) {
+        struct sf_segment *s = sf_chunk_segment(c, from);
+
+        sf_owner_unref(s->owner);
+        s->owner = NULL;
+    }
+}
+
+/* The reader has done with all before `to`. */
 static void release_chunks(struct sf_pipe *p, const struct place *to)
 {
     while (p->head != to->chunk) {
         struct sf_chunk *c = p->head;
 
+        release_segments(c, p->seg, atomic_load_explicit(&c->n_segs, memory_order_relaxed));
+        p->seg = 0;
         p->head = atomic_load_explicit(&c->next, memory_order_relaxed);
         sf_owner_unref(&c->owner);
     }
+    release_segments(to->chunk, p->seg, to->seg);
     p->off = to->off;
     p->seg = to->seg;
 }
@@ -468,20 +492,26 @@ static bool say_taken(struct sf_pipe *p)
            atomic_exchange_explicit(&p->wants_room, 0, memory_order_relaxed);
 }
 
-/* One more message is the reader's: it says so every (mark+1)/2. Result as say_taken. */
-static bool took_message(struct sf_pipe *p)
+/* Says it every (mark+1)/2 messages. Result as say_taken. */
+static bool say_by_halves(struct sf_pipe *p)
 {
-    int mark = atomic_load_explicit(&p->mark, memory_order_relaxed);
-    uint64_t every = mark > 0 ? ((uint64_t)mark + 1) / 2 : 64;
-
-    p->took++;
-    if (p->took - atomic_load_explicit(&p->taken, memory_order_relaxed) < every)
+    if (p->took - atomic_load_explicit(&p->taken, memory_order_relaxed) <
+        atomic_load_explicit(&p->half, memory_order_relaxed))
         return false;
     return say_taken(p);
 }
 
-/* SIFR_CONFLATE: moves the newest message into the chunks, which are the reader's alone then. */
-static bool fetch_cell(struct sf_pipe *p)
+/* One more message is the reader's. */
+static bool took_message(struct sf_pipe *p)
+{
+    if (atomic_load_explicit(&p->half, memory_order_relaxed) == 0)
+        halve(p);
+    p->took++;
+    return say_by_halves(p);
+}
+
+/* Moves the newest message into the chunks, which are the drainer's alone then. */
+static void fetch_cell(struct sf_pipe *p)
 {
     struct sf_msg m;
     bool had;
@@ -492,13 +522,12 @@ static bool fetch_cell(struct sf_pipe *p)
     p->has_cell = false;
     sf_lock_drop(&p->cell_lock);
     if (!had)
-        return false;
+        return;
     if (put_bytes(p, &m, 0) == 0) {
         sf_pipe_commit(p);
         sf_pipe_publish(p);
     }
     sf_msg_close(&m);
-    return true;
 }
 
 static bool ready_in_chunks(struct sf_pipe *p)
@@ -518,9 +547,45 @@ static bool ready_in_chunks(struct sf_pipe *p)
     return false;
 }
 
+static bool has_cell(struct sf_pipe *p)
+{
+    bool has;
+
+    if (!p->conflate)
+        return false;
+    sf_lock_take(&p->cell_lock);
+    has = p->has_cell;
+    sf_lock_drop(&p->cell_lock);
+    return has;
+}
+
+/* For the drainer: the newest message becomes bytes when nothing else is under way. */
+static void encode_cell(struct sf_pipe *p)
+{
+    if (p->conflate && p->sent_ahead == 0 && !ready_in_chunks(p))
+        fetch_cell(p);
+}
+
 bool sf_pipe_ready(struct sf_pipe *p)
 {
-    return ready_in_chunks(p) || (p->conflate && fetch_cell(p) && ready_in_chunks(p));
+    return ready_in_chunks(p) || has_cell(p);
+}
+
+/* SIFR_CONFLATE: the message itself. 0 or -EAGAIN. */
+static int get_cell(struct sf_pipe *p, struct sf_msg *m)
+{
+    int err = -EAGAIN;
+
+    if (!p->conflate)
+        return err;
+    sf_lock_take(&p->cell_lock);
+    if (p->has_cell) {
+        *m = p->cell;
+        p->has_cell = false;
+        err = 0;
+    }
+    sf_lock_drop(&p->cell_lock);
+    return err;
 }
 
 int sf_pipe_get(struct sf_pipe *p, struct sf_msg *m, bool *credit)
@@ -530,13 +595,8 @@ int sf_pipe_get(struct sf_pipe *p, struct sf_msg *m, bool *credit)
 
     *credit = false;
     do {
-        if (!at.chunk || !settle(&at)) {
-            if (!p->conflate || !fetch_cell(p))
-                return -EAGAIN;
-            at = here(p);
-            if (!settle(&at))
-                return -EAGAIN;
-        }
+        if (!at.chunk || !settle(&at))
+            return get_cell(p, m);
         if (at.chunk != p->head) {
             release_chunks(p, &at);
         }
@@ -548,7 +608,8 @@ int sf_pipe_get(struct sf_pipe *p, struct sf_msg *m, bool *credit)
         m->small_size = (uint8_t)f.size;
         memcpy(m->small, f.data, f.size);
     } else if (f.segment) {
-        sf_msg_init_slice(m, f.data, f.size, sf_owner_ref(f.segment->owner));
+        sf_msg_init_slice(m, f.data, f.size, f.segment->owner);
+        f.segment->owner = NULL; /* its reference is the message's now */
         m->flags = SF_MSG_SHARED;
     } else {
         sf_msg_init_slice(m, f.data, f.size, sf_owner_ref(&at.chunk->owner));
@@ -579,9 +640,8 @@ bool sf_pipe_sleep(struct sf_pipe *p, bool *credit)
         atomic_store_explicit(&p->asleep, 0, memory_order_relaxed);
         return false;
     }
-    /* Empty: the count is made exact, so that a mark lowered meanwhile cannot strand the writer. */
-    if (p->took != atomic_load_explicit(&p->taken, memory_order_relaxed))
-        *credit = say_taken(p);
+    halve(p);
+    *credit = say_by_halves(p); /* the mark may have been lowered meanwhile */
     return true;
 }
 
@@ -600,8 +660,7 @@ int sf_pipe_gather(struct sf_pipe *p, struct iovec *iov, int n, size_t limit, si
     size_t total = 0;
     int used = 0;
 
-    if (p->conflate && p->sent_ahead == 0)
-        sf_pipe_ready(p);
+    encode_cell(p);
     at = sent_place(p);
     *bytes = 0;
     while (at.chunk && used < n && total < limit) {
@@ -733,8 +792,7 @@ int sf_pipe_next_frame(struct sf_pipe *p, uint8_t *flags, const uint8_t **data, 
     struct place at;
     struct found f;
 
-    if (p->conflate && p->sent_ahead == 0)
-        sf_pipe_ready(p);
+    encode_cell(p);
     at = sent_place(p);
     if (!at.chunk || !settle(&at))
         return -EAGAIN;

@@ -53,6 +53,7 @@ struct sf_pipe {
     _Atomic int mark;                    /* high-water mark in messages, 0 none; may change live */
     _Atomic int asleep;     /* the reader has found nothing; the writer that clears it must wake it */
     _Atomic int wants_room; /* the writer has found no room; the reader that clears it must tell it */
+    _Atomic uint64_t half;  /* taken messages are told so many at a time; 0: not settled yet */
     _Atomic int marks[2];   /* of the two ends: SNDHWM, RCVHWM; what `mark` is made of */
     struct sf_lock cell_lock; /* guards cell and has_cell */
     struct sf_msg cell;       /* SIFR_CONFLATE: the newest message, not in the chunks yet */

