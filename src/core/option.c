@@ -494,7 +494,7 @@ static int get_special(struct sifr_socket *s, int option, void *value, size_t *s
     case SIFR_MECHANISM: return give_int(SIFR_NULL, value, size);
     case SIFR_BACKLOG: return give_int(o->backlog < 0 ? 100 : o->backlog, value, size);
     case SIFR_IPV4ONLY: return give_int(!o->ipv6, value, size);
-    case SIFR_INVERT_MATCHING: return give_int(0, value, size);
+    case SIFR_INVERT_MATCHING: return give_int(0, value, size); /* of a type without use for it */
     case SIFR_HEARTBEAT_TTL: return give_int(o->heartbeat_ttl, value, size);
     case SIFR_ROUTING_ID: return give(o->id.data, o->id.size, value, size);
     case SIFR_LAST_ENDPOINT: return give_text(s->last_endpoint, value, size);
@@ -515,8 +515,6 @@ static int get_option(struct sifr_socket *s, int option, void *value, size_t *si
 
         if (err != -EINVAL)
             return err;
-        if (option == SIFR_INVERT_MATCHING)
-            return err; /* its own, and the buffer was wrong */
     }
     if (n && option != SIFR_BACKLOG)
         return give_int(*number_at(&s->opt, n), value, size);

@@ -1,0 +1,325 @@
+/* sifr_poll looks at what is, waits no longer than told, and mixes sockets with descriptors. */
+#include "support.h"
+
+#include <signal.h>
+
+enum { IN = SIFR_POLLIN, OUT = SIFR_POLLOUT, ERR = SIFR_POLLERR };
+
+static sifr_pollitem_t item_of(sifr_socket_t *s, int events)
+{
+    return (sifr_pollitem_t){.socket = s, .fd = -1, .events = (short)events, .revents = 99};
+}
+
+static sifr_pollitem_t item_of_fd(int fd, int events)
+{
+    return (sifr_pollitem_t){.fd = fd, .events = (short)events, .revents = 99};
+}
+
+START_TEST(what_is_ready_is_told_at_each_call)
+{
+    sifr_socket_t *a, *b;
+    sifr_pollitem_t items[3];
+
+    new_link(&a, SIFR_PAIR, &b, SIFR_PAIR, _i);
+    ck_assert(writable_within(a, WAIT_MS) && writable_within(b, WAIT_MS));
+    send_parts(a, "first", "part");
+    ck_assert(readable(b));
+    for (int n = 0; n < 3; n++) {
+        items[0] = item_of(a, IN | OUT);
+        items[1] = item_of(b, IN | OUT);
+        items[2] = item_of(b, IN);
+        ck_assert_int_eq(sifr_poll(items, 3, n * 1000), 3);
+        ck_assert_int_eq(items[0].revents, OUT);
+        ck_assert_int_eq(items[1].revents, IN | OUT);
+        ck_assert_int_eq(items[2].revents, IN);
+    }
+    recv_text(b, "first", true);
+    ck_assert_int_eq(sifr_poll(&items[2], 1, 0), 1);
+    recv_text(b, "part", false);
+    ck_assert_int_eq(sifr_poll(&items[2], 1, 0), 0);
+    ck_assert_int_eq(items[2].revents, 0);
+    items[0].events = 0; /* asks for nothing */
+    ck_assert_int_eq(sifr_poll(items, 1, 10), 0);
+    ck_assert_int_eq(items[0].revents, 0);
+}
+END_TEST
+
+START_TEST(a_wait_ends_in_time_and_not_early)
+{
+    static const int waits[] = {0, 1, 50, 120};
+    sifr_socket_t *a, *b;
+
+    new_link(&a, SIFR_PAIR, &b, SIFR_PAIR, _i);
+    for (int i = 0; i < COUNT(waits); i++) {
+        sifr_pollitem_t items[] = {item_of(a, IN), item_of(b, IN)};
+        int64_t start = now_ms();
+
+        ck_assert_int_eq(sifr_poll(items, 2, waits[i]), 0);
+        ck_assert_int_ge(now_ms() - start, waits[i] - 1);
+        ck_assert_int_lt(now_ms() - start, WAIT_MS);
+        ck_assert_int_eq(items[0].revents, 0);
+        ck_assert_int_eq(items[1].revents, 0);
+        start = now_ms();
+        ck_assert_int_eq(sifr_poll(NULL, 0, waits[i]), 0);
+        ck_assert_int_ge(now_ms() - start, waits[i] - 1);
+    }
+}
+END_TEST
+
+static void *send_late(void *s)
+{
+    send_text(s, "late", 0);
+    return NULL;
+}
+
+START_TEST(a_message_ends_the_wait)
+{
+    sifr_socket_t *a, *b, *idle = new_socket(SIFR_PULL);
+
+    bind_fresh(idle, TCP);
+    new_link(&a, SIFR_PAIR, &b, SIFR_PAIR, _i);
+    for (int n = 0; n < 50; n++) {
+        sifr_pollitem_t items[] = {item_of(idle, IN), item_of(b, IN)};
+        pthread_t sender = start_thread(send_late, a);
+
+        ck_assert_int_eq(sifr_poll(items, 2, n % 2 ? -1 : WAIT_MS), 1);
+        ck_assert_int_eq(items[0].revents, 0);
+        ck_assert_int_eq(items[1].revents, IN);
+        recv_parts(b, "late");
+        pthread_join(sender, NULL);
+    }
+}
+END_TEST
+
+static void *read_all(void *s)
+{
+    ck_assert_int_gt(drain(s), 0);
+    return NULL;
+}
+
+START_TEST(room_ends_the_wait)
+{
+    sifr_socket_t *push = new_socket(SIFR_PUSH), *pull = new_socket(SIFR_PULL);
+    sifr_pollitem_t item = item_of(push, OUT);
+    pthread_t reader;
+
+    set_int(push, SIFR_SNDHWM, 2);
+    set_int(pull, SIFR_RCVHWM, 2);
+    link_sockets(push, pull, 2 * INPROC + _i);
+    for (int n = 0; n < 10; n++) {
+        ck_assert_int_gt(fill_up(push, 100), 0);
+        ck_assert_int_eq(sifr_poll(&item, 1, 0), 0);
+        reader = start_thread(read_all, pull);
+        ck_assert_int_eq(sifr_poll(&item, 1, WAIT_MS), 1);
+        ck_assert_int_eq(item.revents, OUT);
+        pthread_join(reader, NULL);
+    }
+}
+END_TEST
+
+START_TEST(a_peer_that_comes_ends_the_wait_for_room)
+{
+    sifr_socket_t *push = new_socket(SIFR_PUSH), *pull = new_socket(SIFR_PULL);
+    sifr_pollitem_t item = item_of(push, OUT);
+    struct endpoint e = bind_fresh(push, (enum transport)_i);
+
+    ck_assert_int_eq(sifr_poll(&item, 1, 0), 0);
+    connect_to(pull, &e);
+    ck_assert_int_eq(sifr_poll(&item, 1, WAIT_MS), 1);
+    ck_assert_int_eq(item.revents, OUT);
+}
+END_TEST
+
+START_TEST(descriptors_are_polled_beside_sockets)
+{
+    sifr_socket_t *a, *b;
+    sifr_pollitem_t items[4];
+    char text[8];
+    int fds[2];
+
+    new_link(&a, SIFR_PAIR, &b, SIFR_PAIR, _i);
+    ck_assert_int_eq(pipe(fds), 0);
+    items[0] = item_of(b, IN);
+    items[1] = item_of_fd(fds[0], IN);
+    items[2] = item_of_fd(fds[1], OUT);
+    items[3] = item_of_fd(-1, IN | OUT); /* nobody */
+    ck_assert_int_eq(sifr_poll(items, 4, WAIT_MS), 1);
+    ck_assert_int_eq(items[0].revents, 0);
+    ck_assert_int_eq(items[1].revents, 0);
+    ck_assert_int_eq(items[2].revents, OUT);
+    ck_assert_int_eq(items[3].revents, 0);
+    ck_assert_int_eq(write(fds[1], "x", 1), 1);
+    ck_assert_int_eq(sifr_poll(items, 2, WAIT_MS), 1);
+    ck_assert_int_eq(items[1].revents, IN);
+    send_parts(a, "message");
+    ck_assert(readable(b));
+    ck_assert_int_eq(sifr_poll(items, 2, -1), 2);
+    ck_assert_int_eq(items[0].revents, IN);
+    ck_assert_int_eq(items[1].revents, IN);
+    ck_assert_int_eq(read(fds[0], text, sizeof text), 1);
+    recv_parts(b, "message");
+    ck_assert_int_eq(sifr_poll(items, 2, 0), 0);
+    close(fds[1]); /* told though not asked for */
+    items[1].events = 0;
+    ck_assert_int_eq(sifr_poll(items, 2, WAIT_MS), 1);
+    ck_assert_int_eq(items[1].revents, ERR);
+    close(fds[0]);
+    items[1].events = IN;
+    ck_assert_int_eq(sifr_poll(items, 2, WAIT_MS), 1);
+    ck_assert(items[1].revents & ERR); /* no descriptor at all */
+}
+END_TEST
+
+START_TEST(a_socket_goes_before_a_descriptor)
+{
+    sifr_socket_t *a, *b;
+    sifr_pollitem_t item;
+    int fds[2];
+
+    new_link(&a, SIFR_PAIR, &b, SIFR_PAIR, 2 * INPROC);
+    ck_assert_int_eq(pipe(fds), 0);
+    ck_assert_int_eq(write(fds[1], "x", 1), 1);
+    item = item_of(b, IN);
+    item.fd = fds[0]; /* ignored */
+    ck_assert_int_eq(sifr_poll(&item, 1, 10), 0);
+    close(fds[0]);
+    close(fds[1]);
+}
+END_TEST
+
+START_TEST(hundreds_of_sockets_are_polled_at_once)
+{
+    enum { PAIRS = 200 };
+    sifr_socket_t *a[PAIRS], *b[PAIRS];
+    sifr_pollitem_t items[PAIRS];
+
+    for (int i = 0; i < PAIRS; i++) {
+        new_link(&a[i], SIFR_PAIR, &b[i], SIFR_PAIR, _i);
+        items[i] = item_of(b[i], IN);
+    }
+    ck_assert_int_eq(sifr_poll(items, PAIRS, 0), 0);
+    for (int i = 0; i < PAIRS; i += 13) {
+        send_bytes(a[i], &i, sizeof i, 0);
+        ck_assert_int_eq(sifr_poll(items, PAIRS, WAIT_MS), 1);
+        for (int k = 0; k < PAIRS; k++)
+            ck_assert_int_eq(items[k].revents, k == i ? IN : 0);
+        recv_bytes(b[i], &i, sizeof i, false);
+    }
+    for (int i = 0; i < PAIRS; i++)
+        send_bytes(a[i], &i, sizeof i, 0);
+    for (int got = 0; got < PAIRS;) {
+        ck_assert_int_gt(sifr_poll(items, PAIRS, WAIT_MS), 0);
+        for (int k = 0; k < PAIRS; k++)
+            if (items[k].revents) {
+                recv_bytes(b[k], &k, sizeof k, false);
+                got++;
+            }
+    }
+    ck_assert_int_eq(sifr_poll(items, PAIRS, 0), 0);
+}
+END_TEST
+
+START_TEST(a_list_that_cannot_be_is_refused)
+{
+    sifr_pollitem_t item = item_of(new_socket(SIFR_PAIR), IN);
+
+    ck_fails(sifr_poll(&item, -1, 0), EINVAL);
+    ck_fails(sifr_poll(NULL, 1, 0), EFAULT);
+    ck_assert_int_eq(sifr_poll(NULL, 0, 0), 0);
+    ck_assert_int_eq(sifr_poll(&item, 0, 0), 0);
+}
+END_TEST
+
+static void *shut_down(void *ctx)
+{
+    poll(NULL, 0, 20); /* let the other begin to wait; either order is right */
+    ck_works(sifr_ctx_shutdown(ctx));
+    return NULL;
+}
+
+START_TEST(shutdown_ends_the_wait)
+{
+    sifr_ctx_t *ctx = sifr_ctx_new();
+    sifr_socket_t *s = new_socket_in(ctx, SIFR_PULL), *other = new_socket(SIFR_PULL);
+    sifr_pollitem_t items[] = {item_of(other, IN), item_of(s, IN)};
+    pthread_t thread;
+
+    if (_i < TRANSPORTS)
+        bind_fresh(s, (enum transport)_i);
+    thread = start_thread(shut_down, ctx);
+    ck_fails(sifr_poll(items, 2, -1), SIFR_ETERM);
+    ck_fails(sifr_poll(items, 2, 0), SIFR_ETERM);
+    pthread_join(thread, NULL);
+    ck_works(sifr_close(s));
+    ck_works(sifr_ctx_term(ctx));
+}
+END_TEST
+
+static void on_signal(int number)
+{
+    (void)number;
+}
+
+struct target {
+    pthread_t thread;
+    volatile bool *over;
+};
+
+static void *send_signals(void *arg)
+{
+    struct target *t = arg;
+
+    while (!*t->over) { /* one that comes before the wait ends nothing */
+        pthread_kill(t->thread, SIGUSR1);
+        poll(NULL, 0, 5);
+    }
+    return NULL;
+}
+
+START_TEST(a_signal_ends_any_wait)
+{
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = _i % 2 ? SA_RESTART : 0};
+    sifr_socket_t *a, *b, *full = new_socket(SIFR_PUSH);
+    volatile bool over = false;
+    struct target target = {pthread_self(), &over};
+    sifr_pollitem_t item;
+    pthread_t thread;
+
+    new_link(&a, SIFR_PAIR, &b, SIFR_PAIR, _i / 2);
+    item = item_of(b, IN);
+    set_int(b, SIFR_RCVTIMEO, -1);
+    set_int(full, SIFR_SNDTIMEO, -1);
+    sigaction(SIGUSR1, &action, NULL);
+    thread = start_thread(send_signals, &target);
+    for (int n = 0; n < 3; n++) {
+        ck_fails(sifr_poll(&item, 1, -1), EINTR);
+        ck_fails(sifr_poll(NULL, 0, -1), EINTR);
+        ck_fails(sifr_recv(b, NULL, 0, 0), EINTR);
+        ck_fails(sifr_send(full, "x", 1, 0), EINTR);
+    }
+    ck_fails(sifr_recv(b, NULL, 0, SIFR_DONTWAIT), EAGAIN);
+    over = true;
+    pthread_join(thread, NULL);
+    send_parts(a, "nothing", "was lost");
+    recv_parts(b, "nothing", "was lost");
+}
+END_TEST
+
+int main(void)
+{
+    Suite *s = suite_create("poll");
+    TCase *c = new_case(s, "poll");
+
+    tcase_add_loop_test(c, what_is_ready_is_told_at_each_call, 0, WAYS);
+    tcase_add_loop_test(c, a_wait_ends_in_time_and_not_early, 0, WAYS);
+    tcase_add_loop_test(c, a_message_ends_the_wait, 0, WAYS);
+    tcase_add_loop_test(c, room_ends_the_wait, 0, 2);
+    tcase_add_loop_test(c, a_peer_that_comes_ends_the_wait_for_room, 0, TRANSPORTS);
+    tcase_add_loop_test(c, descriptors_are_polled_beside_sockets, 0, WAYS);
+    tcase_add_test(c, a_socket_goes_before_a_descriptor);
+    tcase_add_loop_test(c, hundreds_of_sockets_are_polled_at_once, 0, WAYS);
+    tcase_add_test(c, a_list_that_cannot_be_is_refused);
+    tcase_add_loop_test(c, shutdown_ends_the_wait, 0, TRANSPORTS + 1);
+    tcase_add_loop_test(c, a_signal_ends_any_wait, 0, 2 * WAYS);
+    return run_suite(s);
+}
