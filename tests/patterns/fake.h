@@ -353,7 +353,7 @@ static inline const char *recv_text(void)
     }
     sf_msg_close(&m);
     for (size_t i = 0; i < n; i++)
-        if (text[i] < 2)
+        if ((unsigned char)text[i] < 2)
             text[i] = (char)('0' + text[i]);
     return text;
 }
