@@ -64,7 +64,7 @@ static void pool_give(struct sifr_ctx *c)
 
 struct sifr_ctx *sf_ctx_check(sifr_ctx_t *ctx)
 {
-    if (!ctx || atomic_load_explicit(&ctx->tag, memory_order_acquire) != SF_CTX_TAG ||
+    if (!ctx || (uintptr_t)ctx % _Alignof(struct sifr_ctx) || atomic_load_explicit(&ctx->tag, memory_order_acquire) != SF_CTX_TAG ||
         ctx->proof != proof_of(ctx))
         return NULL;
     return ctx;

@@ -66,7 +66,9 @@ static void pool_give(struct sifr_socket *s)
 
 int sf_socket_check(sifr_socket_t *s)
 {
-    if (!s || atomic_load_explicit(&s->tag, memory_order_acquire) != SF_SOCKET_TAG ||
+    /* Any pointer may come: one that is not aligned is none of ours, and its tag all that is read. */
+    if (!s || (uintptr_t)s % _Alignof(struct sifr_socket) ||
+        atomic_load_explicit(&s->tag, memory_order_acquire) != SF_SOCKET_TAG ||
         atomic_load_explicit(&s->proof, memory_order_relaxed) != proof_of(s))
         return -ENOTSOCK;
     return s->generation == sf_fork_generation() ? 0 : -EINTR;
