@@ -54,7 +54,8 @@ static void dial(struct sf_conn *c, const struct sf_address *to)
     const struct sf_options *o = &c->profile->opt;
     int err = c->endpoint.transport->dial(&c->endpoint, &o->stream, to, &c->stream);
 
-    if (err) {
+    if (err) { /* ipc says so at once: there is no descriptor any more to name */
+        sf_conn_event(c, SIFR_EVENT_CLOSED, (uint64_t)-1);
         sf_dial_again(c);
         return;
     }
