@@ -18,13 +18,13 @@ struct event {
 /* Guarded by the monitored socket's monitor_lock. */
 struct sf_monitor {
     struct sf_task task;        /* delivers what waits; posted when the reader came or read */
+    struct sf_task end;         /* frees us; posted once, when `task` can be posted no more */
     struct sifr_socket *target; /* shares; whose events they are */
     struct sifr_socket *pair;   /* owns; NULL once stopped */
     struct sf_loop *loop;
     struct event *first, **last; /* found no reader or no room yet */
     size_t n;
     uint64_t dropped;
-    bool dying;
 };
 
 static int put(struct sifr_socket *pair, const struct event *e)
@@ -86,8 +86,12 @@ static void run(struct sf_task *t)
     sf_lock_take(&m->target->monitor_lock);
     deliver(m);
     sf_lock_drop(&m->target->monitor_lock);
-    if (m->dying)
-        monitor_free(m);
+}
+
+/* Tasks run in the order posted: `task` has had its last run. */
+static void end(struct sf_task *t)
+{
+    monitor_free(SF_CONTAINER(t, struct sf_monitor, end));
 }
 
 static void append(struct sf_monitor *m, unsigned number, uint64_t value, const char *endpoint)
@@ -145,10 +149,8 @@ void sf_monitor_stop(struct sifr_socket *s)
         sifr_close(pair);
     }
     sf_lock_drop(&s->monitor_lock);
-    if (m) { /* the loop may still hold its task: it frees it */
-        m->dying = true;
-        sf_loop_post(m->loop, &m->task);
-    }
+    if (m)
+        sf_loop_post(m->loop, &m->end); /* the loop may still hold `task` */
 }
 
 /* Starts a monitor of `s`, whose turn is held. */
@@ -177,6 +179,7 @@ static int start(struct sifr_socket *s, const char *address, uint32_t mask)
         return err;
     }
     m->task.run = run;
+    m->end.run = end;
     m->target = sf_socket_ref(s);
     m->pair = pair;
     m->last = &m->first;
