@@ -60,21 +60,12 @@ void sf_link_unref(struct sf_link *l)
 
 void sf_link_post(struct sf_link *l, uint32_t events)
 {
-    struct sifr_socket *s = l->socket;
-    struct sf_link *top;
-
     /*
      * Who sets the first bit pushes the link; who takes it out clears the bits
      * after, so a bit is either seen by that taker or pushes again.
      */
-    if (atomic_fetch_or(&l->events, events) != 0)
-        return;
-    sf_link_ref(l);
-    top = atomic_load_explicit(&s->inbox, memory_order_relaxed);
-    do {
-        l->next_event = top;
-    } while (!atomic_compare_exchange_weak(&s->inbox, &top, l));
-    sf_socket_ring(s);
+    if (atomic_fetch_or(&l->events, events) == 0)
+        sf_socket_post(l->socket, sf_link_ref(l));
 }
 
 /* Tells whoever moves the bytes of the out-pipe / fills the in-pipe. */

@@ -467,13 +467,7 @@ static int give_events(struct sifr_socket *s, void *value, size_t *size)
 
     if (!value || *size < sizeof events)
         return -EINVAL;
-    if (atomic_exchange(&s->fd_rung, 0)) {
-        uint64_t count;
-        ssize_t n = read(atomic_load(&s->fd), &count, sizeof count);
-
-        (void)n;
-    }
-    sf_socket_take_in(s);
+    sf_socket_hush(s);
     events = sf_socket_events(s);
     return give(&events, sizeof events, value, size);
 }

@@ -207,10 +207,18 @@ sifr_socket_t *sifr_socket(sifr_ctx_t *ctx, int type)
 
 /* --- Turns ------------------------------------------------------------- */
 
-void sf_socket_ring(struct sifr_socket *s)
+static void write_fd(int fd)
+{
+    uint64_t one = 1;
+    ssize_t n = write(fd, &one, sizeof one);
+
+    (void)n; /* full: it is readable then */
+}
+
+/* Wakes all who wait but those at SIFR_FD. */
+static void ring_waiters(struct sifr_socket *s)
 {
     struct sf_task *hook;
-    int fd;
 
     sf_bell_ring(&s->bell);
     if (atomic_load(&s->n_watchers)) {
@@ -218,24 +226,11 @@ void sf_socket_ring(struct sifr_socket *s)
         SF_LIST_EACH(it, after, &s->watchers) {
             struct sf_watcher *w = SF_CONTAINER(it, struct sf_watcher, node);
 
-            if (w->fd >= 0) {
-                uint64_t one = 1;
-                ssize_t n = write(w->fd, &one, sizeof one);
-
-                (void)n; /* full: it is readable then */
-            }
+            if (w->fd >= 0)
+                write_fd(w->fd);
             sf_bell_ring(w->bell);
         }
         sf_lock_drop(&s->watch_lock);
-    }
-    fd = atomic_load(&s->fd);
-    if (fd >= 0) {
-        uint64_t one = 1;
-        ssize_t n;
-
-        atomic_store(&s->fd_rung, 1);
-        n = write(fd, &one, sizeof one);
-        (void)n;
     }
     if (atomic_load(&s->hook)) {
         sf_lock_take(&s->watch_lock);
@@ -244,6 +239,69 @@ void sf_socket_ring(struct sifr_socket *s)
             sf_loop_post(s->hook_loop, hook);
         sf_lock_drop(&s->watch_lock);
     }
+}
+
+void sf_socket_ring(struct sifr_socket *s)
+{
+    int fd = atomic_load(&s->fd);
+
+    if (fd >= 0) {
+        atomic_store(&s->fd_rung, 1);
+        write_fd(fd);
+    }
+    ring_waiters(s);
+}
+
+static void push(struct sifr_socket *s, struct sf_link *l)
+{
+    struct sf_link *top = atomic_load_explicit(&s->inbox, memory_order_relaxed);
+
+    do {
+        l->next_event = top;
+    } while (!atomic_compare_exchange_weak(&s->inbox, &top, l));
+}
+
+void sf_socket_post(struct sifr_socket *s, struct sf_link *l)
+{
+    int fd = atomic_load(&s->fd);
+
+    if (fd < 0) {
+        push(s, l);
+        /*
+         * The descriptor may have been made meanwhile, and its first EVENTS have found the inbox
+         * empty. Both store, then load, sequentially consistent: one of us sees the other.
+         */
+        if (atomic_load(&s->fd) >= 0)
+            sf_socket_ring(s);
+        else
+            ring_waiters(s);
+        return;
+    }
+    /* In one: EVENTS may not take in the post, and then find the descriptor readable because of it. */
+    sf_lock_take(&s->watch_lock);
+    push(s, l);
+    atomic_store(&s->fd_rung, 1);
+    write_fd(fd);
+    sf_lock_drop(&s->watch_lock);
+    ring_waiters(s);
+}
+
+void sf_socket_hush(struct sifr_socket *s)
+{
+    bool quiet;
+
+    do {
+        sf_socket_take_in(s);
+        sf_lock_take(&s->watch_lock);
+        quiet = !atomic_load(&s->inbox);
+        if (quiet && atomic_exchange(&s->fd_rung, 0)) {
+            uint64_t count;
+            ssize_t n = read(atomic_load(&s->fd), &count, sizeof count);
+
+            (void)n;
+        }
+        sf_lock_drop(&s->watch_lock);
+    } while (!quiet);
 }
 
 static void detach_finished(struct sifr_socket *s)

@@ -65,7 +65,7 @@ struct sifr_socket {
     _Atomic int fd;                   /* SIFR_FD, or -1 until asked for */
     _Atomic int fd_rung;              /* it may be readable */
     _Atomic int n_watchers;
-    struct sf_lock watch_lock;        /* guards watchers */
+    struct sf_lock watch_lock;        /* guards watchers; makes a post and its write to fd one */
     struct sf_list watchers;
     _Atomic int hwm[2];               /* SNDHWM and RCVHWM, for inproc peers */
     struct sf_lock monitor_lock;      /* guards monitor */
@@ -95,6 +95,12 @@ void sf_socket_try(struct sifr_socket *s);
 
 /* Wakes whoever waits for the socket. Any thread. */
 void sf_socket_ring(struct sifr_socket *s);
+
+/* Puts a link with news into the inbox (takes over a reference) and wakes whoever waits. Any thread. */
+void sf_socket_post(struct sifr_socket *s, struct sf_link *l);
+
+/* Takes in what was posted and leaves SIFR_FD unreadable until there is more. With the turn. */
+void sf_socket_hush(struct sifr_socket *s);
 
 struct sifr_socket *sf_socket_ref(struct sifr_socket *s);
 void sf_socket_unref(struct sifr_socket *s);
