@@ -356,18 +356,21 @@ static void send_greeting(int fd, const char *mechanism)
     ck_assert_int_eq(write(fd, greeting, sizeof greeting), sizeof greeting);
 }
 
+enum { UNTOLD = 1 };
+
 START_TEST(breaches_of_protocol_are_told_with_their_kind)
 {
     static const struct {
         const char *mechanism, *bytes;
         size_t size;
-        uint32_t code; /* 0: any */
+        uint32_t code; /* 0: any; UNTOLD: the connection ends without a reason, as the reference's does */
     } cases[] = {
         {"PLAIN", "", 0, SIFR_PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH},
         {"NONSENSE", "", 0, SIFR_PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH},
         {"NULL", "\4\6\5HELLO", 8, SIFR_PROTOCOL_ERROR_ZMTP_UNEXPECTED_COMMAND},
         {"NULL", "\0\1x", 3, 0},                                             /* a message before READY */
-        {"NULL", "\4\x1a\5READY\13Socket-Type\0\0\0\x40PUSH", 28, SIFR_PROTOCOL_ERROR_ZMTP_INVALID_METADATA},
+        {"NULL", "\4\x1a\5READY\13Socket-Type\0\0\0\x40PUSH", 28, UNTOLD}, /* metadata that lie of a length */
+        {"NULL", "\4\x19\5READY\13Socket-Type\0\0\0\3REP", 27, UNTOLD},     /* a type that does not fit */
     };
     sifr_socket_t *server = new_socket(SIFR_PULL), *monitor = watch(server, SIFR_EVENT_ALL);
     struct endpoint e = bind_fresh(server, TCP);
@@ -380,8 +383,11 @@ START_TEST(breaches_of_protocol_are_told_with_their_kind)
         send_greeting(fd, cases[i].mechanism);
         ck_assert_int_eq(write(fd, cases[i].bytes, cases[i].size), cases[i].size);
         expect(monitor, ACCEPTED, e.text);
-        code = expect(monitor, HANDSHAKE_FAILED_PROTOCOL, e.text);
-        ck_assert_msg(code == cases[i].code || (cases[i].code == 0 && code >= 0x10000000), "case %d: code 0x%x", i, code);
+        if (cases[i].code != UNTOLD) {
+            code = expect(monitor, HANDSHAKE_FAILED_PROTOCOL, e.text);
+            ck_assert_msg(code == cases[i].code || (cases[i].code == 0 && code >= 0x10000000), "case %d: code 0x%x",
+                          i, code);
+        }
         expect(monitor, DISCONNECTED, e.text);
         close(fd);
     }

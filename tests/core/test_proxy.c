@@ -1,0 +1,195 @@
+/* sifr_proxy joins two sockets: whole messages, both ways, as fast as the slower side takes them. */
+#include "support.h"
+
+/* A proxy that runs in a thread of its own until the context is shut down. */
+struct proxy {
+    sifr_socket_t *front, *back, *capture;
+    pthread_t thread;
+    int result, error;
+};
+
+static void *run(void *arg)
+{
+    struct proxy *p = arg;
+
+    do
+        p->result = sifr_proxy(p->front, p->back, p->capture);
+    while (p->result == -1 && errno == EINTR);
+    p->error = errno;
+    return NULL;
+}
+
+static void start(struct proxy *p)
+{
+    p->thread = start_thread(run, p);
+}
+
+static void finish(struct proxy *p)
+{
+    ck_works(sifr_ctx_shutdown(world.ctx));
+    pthread_join(p->thread, NULL);
+    ck_assert_int_eq(p->result, -1);
+    ck_assert_int_eq(p->error, SIFR_ETERM);
+}
+
+/* A socket of this type behind the proxy's, that has no other. */
+static sifr_socket_t *attach(sifr_socket_t **proxys, int proxys_type, int type, enum transport t)
+{
+    struct endpoint e = bind_fresh(*proxys = new_socket(proxys_type), t);
+    sifr_socket_t *s = new_socket(type);
+
+    connect_to(s, &e);
+    return s;
+}
+
+START_TEST(requests_pass_and_find_their_way_back)
+{
+    struct proxy p = {0};
+    sifr_socket_t *req = attach(&p.front, SIFR_ROUTER, SIFR_REQ, (enum transport)_i);
+    sifr_socket_t *rep = attach(&p.back, SIFR_DEALER, SIFR_REP, (enum transport)_i), *other = new_socket(SIFR_REQ);
+    struct endpoint e = last_endpoint(p.front);
+
+    connect_to(other, &e);
+    start(&p);
+    for (int n = 0; n < 200; n++) {
+        send_text(req, "mine", SIFR_SNDMORE);
+        send_bytes(req, &n, sizeof n, 0);
+        recv_text(rep, "mine", true);
+        recv_bytes(rep, &n, sizeof n, false);
+        send_parts(rep, "", "yours");
+        send_parts(other, "other");
+        recv_parts(rep, "other");
+        send_parts(rep, "the other's");
+        recv_parts(req, "", "yours");
+        recv_parts(other, "the other's");
+    }
+    send_filled(req, 1000000, 1, 0);
+    recv_filled(rep, 1000000, 1, false);
+    send_filled(rep, 1000000, 2, 0);
+    recv_filled(req, 1000000, 2, false);
+    finish(&p);
+}
+END_TEST
+
+START_TEST(subscriptions_pass_up_and_messages_down)
+{
+    struct proxy p = {0};
+    sifr_socket_t *pub = attach(&p.front, SIFR_XSUB, SIFR_XPUB, (enum transport)_i);
+    sifr_socket_t *sub = attach(&p.back, SIFR_XPUB, SIFR_SUB, (enum transport)_i);
+
+    start(&p);
+    for (int n = 0; n < 3; n++) {
+        set_text(sub, SIFR_SUBSCRIBE, "a");
+        recv_bytes(pub, "\1a", 2, false);
+        send_parts(pub, "b", "not wanted");
+        send_parts(pub, "a", "wanted", "");
+        recv_parts(sub, "a", "wanted", "");
+        set_text(sub, SIFR_UNSUBSCRIBE, "a");
+        recv_bytes(pub, "\0a", 2, false);
+    }
+    finish(&p);
+}
+END_TEST
+
+enum { MESSAGES = 20000 };
+
+static void *send_numbered(void *push)
+{
+    for (int n = 0; n < MESSAGES; n++) {
+        send_text(push, "number", SIFR_SNDMORE);
+        send_bytes(push, &n, sizeof n, 0);
+    }
+    return NULL;
+}
+
+START_TEST(a_slow_reader_slows_the_writer_and_nothing_is_lost)
+{
+    struct proxy p = {0};
+    sifr_socket_t *push = new_socket(SIFR_PUSH), *pull = new_socket(SIFR_PULL);
+    struct endpoint e;
+    pthread_t sender;
+
+    p.front = new_socket(SIFR_PULL);
+    p.back = new_socket(SIFR_PUSH);
+    set_int(push, SIFR_SNDHWM, 5);
+    set_int(p.front, SIFR_RCVHWM, 5);
+    set_int(p.back, SIFR_SNDHWM, 5);
+    set_int(pull, SIFR_RCVHWM, 5);
+    e = bind_fresh(p.front, (enum transport)_i);
+    connect_to(push, &e);
+    e = bind_fresh(p.back, (enum transport)_i);
+    connect_to(pull, &e);
+    start(&p);
+    sender = start_thread(send_numbered, push);
+    for (int n = 0; n < MESSAGES; n++) {
+        recv_text(pull, "number", true);
+        recv_bytes(pull, &n, sizeof n, false);
+    }
+    pthread_join(sender, NULL);
+    finish(&p);
+}
+END_TEST
+
+START_TEST(a_capture_gets_a_copy_of_all)
+{
+    struct proxy p = {0};
+    sifr_socket_t *a = attach(&p.front, SIFR_PAIR, SIFR_PAIR, INPROC);
+    sifr_socket_t *b = attach(&p.back, SIFR_PAIR, SIFR_PAIR, INPROC);
+    sifr_socket_t *copy = attach(&p.capture, _i ? SIFR_PAIR : SIFR_PUSH, _i ? SIFR_PAIR : SIFR_PULL, INPROC);
+
+    start(&p);
+    for (int n = 0; n < 100; n++) {
+        send_parts(a, "to", "b");
+        recv_parts(b, "to", "b");
+        recv_parts(copy, "to", "b");
+        send_parts(b, "to a");
+        recv_parts(a, "to a");
+        recv_parts(copy, "to a");
+        send_filled(a, 5000, 1, 0);
+        recv_filled(b, 5000, 1, false);
+        recv_filled(copy, 5000, 1, false);
+    }
+    finish(&p);
+}
+END_TEST
+
+START_TEST(a_socket_may_be_joined_to_itself)
+{
+    struct proxy p = {0};
+    sifr_socket_t *dealer = attach(&p.front, SIFR_ROUTER, SIFR_DEALER, (enum transport)_i);
+
+    p.back = p.front;
+    start(&p);
+    for (int n = 0; n < 100; n++) {
+        send_bytes(dealer, &n, sizeof n, SIFR_SNDMORE);
+        send_parts(dealer, "", "echo");
+        recv_bytes(dealer, &n, sizeof n, true);
+        recv_parts(dealer, "", "echo");
+    }
+    finish(&p);
+}
+END_TEST
+
+START_TEST(it_asks_for_two_sockets)
+{
+    sifr_socket_t *s = new_socket(SIFR_PAIR);
+
+    ck_fails(sifr_proxy(NULL, s, NULL), EFAULT);
+    ck_fails(sifr_proxy(s, NULL, NULL), EFAULT);
+    ck_fails(sifr_proxy(NULL, NULL, NULL), EFAULT);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *s = suite_create("proxy");
+    TCase *c = new_case(s, "proxy");
+
+    tcase_add_loop_test(c, requests_pass_and_find_their_way_back, 0, TRANSPORTS);
+    tcase_add_loop_test(c, subscriptions_pass_up_and_messages_down, 0, TRANSPORTS);
+    tcase_add_loop_test(c, a_slow_reader_slows_the_writer_and_nothing_is_lost, 0, TRANSPORTS);
+    tcase_add_loop_test(c, a_capture_gets_a_copy_of_all, 0, 2);
+    tcase_add_loop_test(c, a_socket_may_be_joined_to_itself, 0, TRANSPORTS);
+    tcase_add_test(c, it_asks_for_two_sockets);
+    return run_suite(s);
+}
