@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -64,16 +65,37 @@ static void pool_give(struct sifr_ctx *c)
 
 struct sifr_ctx *sf_ctx_check(sifr_ctx_t *ctx)
 {
-    if (!ctx || (uintptr_t)ctx % _Alignof(struct sifr_ctx) || atomic_load_explicit(&ctx->tag, memory_order_acquire) != SF_CTX_TAG ||
+    if (!ctx || (uintptr_t)ctx % _Alignof(struct sifr_ctx) ||
+        atomic_load_explicit(&ctx->tag, memory_order_acquire) != SF_CTX_TAG ||
         ctx->proof != proof_of(ctx))
         return NULL;
     return ctx;
 }
 
+static void hold_pools(void)
+{
+    sf_lock_take(&pool_lock);
+    sf_socket_pool_hold();
+}
+
+static void release_pools(void)
+{
+    sf_socket_pool_release();
+    sf_lock_drop(&pool_lock);
+}
+
+static void follow_forks(void)
+{
+    pthread_atfork(hold_pools, release_pools, release_pools);
+}
+
 sifr_ctx_t *sifr_ctx_new(void)
 {
-    struct sifr_ctx *c = pool_take();
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    struct sifr_ctx *c;
 
+    pthread_once(&once, follow_forks);
+    c = pool_take();
     if (!c) {
         errno = ENOMEM;
         return NULL;

@@ -34,6 +34,16 @@ static uint32_t proof_of(const void *p)
     return (uint32_t)(a >> 4) * 2654435761u ^ (uint32_t)(a >> 32) ^ SF_SOCKET_TAG;
 }
 
+void sf_socket_pool_hold(void)
+{
+    sf_lock_take(&pool_lock);
+}
+
+void sf_socket_pool_release(void)
+{
+    sf_lock_drop(&pool_lock);
+}
+
 static struct sifr_socket *pool_take(void)
 {
     struct sifr_socket *s = NULL;

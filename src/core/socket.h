@@ -114,6 +114,10 @@ int sf_socket_attach(struct sifr_socket *s, struct sf_link *l);
 /* SIFR_EVENTS. With the turn. */
 int sf_socket_events(struct sifr_socket *s);
 
+/* Around a fork: the child must not find the pool half changed, nor held by a thread it has not. */
+void sf_socket_pool_hold(void);
+void sf_socket_pool_release(void);
+
 /* Makes and opens a socket for the library's own use: counts, has a handle. */
 int sf_socket_new(struct sifr_socket **out, struct sifr_ctx *ctx, int type);
 
