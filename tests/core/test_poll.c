@@ -2,6 +2,7 @@
 #include "support.h"
 
 #include <signal.h>
+#include <stdatomic.h>
 
 enum { IN = SIFR_POLLIN, OUT = SIFR_POLLOUT, ERR = SIFR_POLLERR };
 
@@ -262,7 +263,7 @@ static void on_signal(int number)
 
 struct target {
     pthread_t thread;
-    volatile bool *over;
+    atomic_bool *over;
 };
 
 static void *send_signals(void *arg)
@@ -280,7 +281,7 @@ START_TEST(a_signal_ends_any_wait)
 {
     struct sigaction action = {.sa_handler = on_signal, .sa_flags = _i % 2 ? SA_RESTART : 0};
     sifr_socket_t *a, *b, *full = new_socket(SIFR_PUSH);
-    volatile bool over = false;
+    atomic_bool over = false;
     struct target target = {pthread_self(), &over};
     sifr_pollitem_t item;
     pthread_t thread;
