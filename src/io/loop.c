@@ -35,6 +35,8 @@ struct sf_loop {
 
     /* The loop's. */
     struct sf_timer *timers;              /* root of the heap */
+    struct sf_soon *soon;                 /* to be run at soon_us */
+    uint64_t soon_us;
     struct sf_timer *due;                 /* those of this turn that have not fired yet */
     uint64_t now_ms;
     struct sf_ready ready[READY_MAX];
@@ -158,21 +160,60 @@ static void fire_timers(struct sf_loop *l)
     }
 }
 
-/* How long to wait: rounded up, so that the loop does not wake before the time. */
-static int time_left_ms(const struct sf_loop *l)
+/* How long to wait; for timers in whole milliseconds, rounded up, so that the loop does not wake before the time. */
+static int64_t time_left_us(const struct sf_loop *l)
 {
-    uint64_t due_us, now_us, ms;
+    uint64_t due_us, now_us;
 
-    if (!l->timers)
+    if (!l->timers && !l->soon)
         return -1;
-    if (l->timers->due_ms > UINT64_MAX / 1000)
-        return INT_MAX;
-    due_us = l->timers->due_ms * 1000;
     now_us = sf_clock_us();
-    if (due_us <= now_us)
-        return 0;
-    ms = (due_us - now_us + 999) / 1000;
-    return ms < INT_MAX ? (int)ms : INT_MAX;
+    if (l->soon)
+        return l->soon_us > now_us ? (int64_t)(l->soon_us - now_us) : 0;
+    if (l->timers->due_ms > (uint64_t)INT_MAX * 1000)
+        return (int64_t)INT_MAX * 1000;
+    due_us = l->timers->due_ms * 1000;
+    return due_us > now_us ? (int64_t)((due_us - now_us + 999) / 1000 * 1000) : 0;
+}
+
+void sf_loop_soon(struct sf_loop *l, struct sf_soon *s)
+{
+    if (s->link)
+        return;
+    if (!l->soon)
+        l->soon_us = sf_clock_us() + SF_SOON_US;
+    s->next = l->soon;
+    if (s->next)
+        s->next->link = &s->next;
+    s->link = &l->soon;
+    l->soon = s;
+}
+
+void sf_loop_unsoon(struct sf_loop *l, struct sf_soon *s)
+{
+    (void)l;
+    if (!s->link)
+        return;
+    *s->link = s->next;
+    if (s->next)
+        s->next->link = s->link;
+    s->link = NULL;
+}
+
+static void run_soon(struct sf_loop *l)
+{
+    struct sf_soon *now = l->soon;
+
+    if (!now || sf_clock_us() < l->soon_us)
+        return;
+    l->soon = NULL;
+    now->link = &now;
+    while (now) {
+        struct sf_soon *s = now;
+
+        sf_loop_unsoon(l, s);
+        s->run(s);
+    }
 }
 
 void sf_loop_timer(struct sf_loop *l, struct sf_timer *t, uint64_t in_ms)
@@ -328,17 +369,18 @@ uint8_t *sf_loop_scratch(struct sf_loop *l, size_t *size)
 
 static void wait_and_serve(struct sf_loop *l)
 {
-    int timeout_ms = 0, n;
+    int64_t timeout_us = 0;
+    int n;
 
     if (!atomic_load_explicit(&l->posted, memory_order_relaxed)) {
-        timeout_ms = time_left_ms(l);
-        if (timeout_ms != 0) {
+        timeout_us = time_left_us(l);
+        if (timeout_us != 0) {
             atomic_store(&l->sleeping, 1);                          /* (3) */
             if (atomic_load(&l->posted) || atomic_load(&l->stopping)) /* (4) */
-                timeout_ms = 0;
+                timeout_us = 0;
         }
     }
-    n = l->ops->wait(l->poller, timeout_ms, l->ready, READY_MAX);
+    n = l->ops->wait(l->poller, timeout_us, l->ready, READY_MAX);
     atomic_store_explicit(&l->sleeping, 0, memory_order_relaxed);
     l->now_ms = sf_clock_ms();
     if (n > 0)
@@ -381,6 +423,7 @@ static void *loop_main(void *arg)
     while (!atomic_load(&l->stopping)) {
         wait_and_serve(l);
         run_tasks(l);
+        run_soon(l);
         fire_timers(l);
         if (l->cfg.idle)
             l->cfg.idle(l->cfg.idle_arg);

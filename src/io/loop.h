@@ -29,6 +29,12 @@ struct sf_timer {
     int where;
 };
 
+/* Something to do again in a moment. Zeroed with `run` filled in it is ready for use. */
+struct sf_soon {
+    void (*run)(struct sf_soon *s); /* it is no longer queued then and may be queued again */
+    struct sf_soon *next, **link; /* private; link NULL: not queued */
+};
+
 /* Zeroed with `run` filled in it is ready for use. */
 struct sf_task {
     void (*run)(struct sf_task *t); /* in the loop's thread; may free or post the task */
@@ -100,6 +106,13 @@ void sf_loop_unwatch(struct sf_loop *l, struct sf_watch *w);
  * before, and not before the next turn. Deadlines saturate.
  */
 void sf_loop_timer(struct sf_loop *l, struct sf_timer *t, uint64_t in_ms);
+
+/* Has `s` run once, about SF_SOON_US from now: for work that gathers while one waits a moment. */
+void sf_loop_soon(struct sf_loop *l, struct sf_soon *s);
+enum { SF_SOON_US = 40 };
+
+/* Takes it back. Harmless for one that is not queued. */
+void sf_loop_unsoon(struct sf_loop *l, struct sf_soon *s);
 
 /* Disarms `t`, even if it is due in this turn. Harmless for one that is not armed. */
 void sf_loop_cancel(struct sf_loop *l, struct sf_timer *t);

@@ -123,7 +123,7 @@ ssize_t sf_net_readv(int fd, const struct iovec *iov, int n)
     ssize_t got;
 
     do
-        got = readv(fd, iov, n);
+        got = n == 1 ? read(fd, iov->iov_base, iov->iov_len) : readv(fd, iov, n);
     while (got < 0 && errno == EINTR);
     if (got >= 0)
         return got;
@@ -138,7 +138,8 @@ ssize_t sf_net_writev(int fd, const struct iovec *iov, int n)
     msg.msg_iov = (struct iovec *)(uintptr_t)iov; /* only read */
     msg.msg_iovlen = (size_t)n;
     do
-        put = sendmsg(fd, &msg, MSG_NOSIGNAL);
+        put = n == 1 ? send(fd, iov->iov_base, iov->iov_len, MSG_NOSIGNAL)
+                     : sendmsg(fd, &msg, MSG_NOSIGNAL);
     while (put < 0 && errno == EINTR);
     if (put >= 0)
         return put;

@@ -53,11 +53,12 @@ struct sf_poller_ops {
     int (*set)(struct sf_poller *p, struct sf_watch *w, unsigned want);
 
     /*
-     * Waits up to `timeout_ms` (-1: without limit, 0: not at all) and fills at
+     * Waits up to `timeout_us` (-1: without limit, 0: not at all; whole
+     * milliseconds cost one system call, others may cost two) and fills at
      * most `room` entries; none starves when more are ready. The number
      * filled, 0 also after a signal, or -errno.
      */
-    int (*wait)(struct sf_poller *p, int timeout_ms, struct sf_ready *to, int room);
+    int (*wait)(struct sf_poller *p, int64_t timeout_us, struct sf_ready *to, int room);
 };
 
 enum sf_poller_kind { SF_POLLER_DEFAULT, SF_POLLER_EPOLL, SF_POLLER_POLL };

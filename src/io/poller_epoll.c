@@ -4,7 +4,11 @@
 #ifdef __linux__
 
 #include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdbool.h>
 #include <sys/epoll.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -55,10 +59,26 @@ static int epoll_set(struct sf_poller *p, struct sf_watch *w, unsigned want)
     return -errno;
 }
 
-static int epoll_wait_ready(struct sf_poller *p, int timeout_ms, struct sf_ready *to, int room)
+/* Waits for the set as for one descriptor, which knows of finer time. Whether it is worth a look. */
+static bool wait_finely(struct sf_poller *p, int64_t us)
 {
-    int n = epoll_wait(p->fd, p->events, room < BATCH ? room : BATCH, timeout_ms);
+    struct pollfd set = {.fd = p->fd, .events = POLLIN};
+    struct timespec t = {.tv_sec = us / 1000000, .tv_nsec = us % 1000000 * 1000};
 
+    return ppoll(&set, 1, &t, NULL) != 0;
+}
+
+static int epoll_wait_ready(struct sf_poller *p, int64_t timeout_us, struct sf_ready *to, int room)
+{
+    int n, timeout_ms;
+
+    if (timeout_us > 0 && timeout_us % 1000) {
+        if (!wait_finely(p, timeout_us))
+            return 0;
+        timeout_us = 0;
+    }
+    timeout_ms = timeout_us < 0 ? -1 : timeout_us / 1000 > INT_MAX ? INT_MAX : (int)(timeout_us / 1000);
+    n = epoll_wait(p->fd, p->events, room < BATCH ? room : BATCH, timeout_ms);
     if (n < 0)
         return errno == EINTR ? 0 : -errno;
     for (int i = 0; i < n; i++) {

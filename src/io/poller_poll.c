@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <time.h>
 #include <stddef.h>
 
 #include "base/alloc.h"
@@ -77,9 +78,10 @@ static int poll_set(struct sf_poller *p, struct sf_watch *w, unsigned want)
     return 0;
 }
 
-static int poll_wait(struct sf_poller *p, int timeout_ms, struct sf_ready *to, int room)
+static int poll_wait(struct sf_poller *p, int64_t timeout_us, struct sf_ready *to, int room)
 {
-    int left = poll(p->fds, (nfds_t)p->n, timeout_ms);
+    struct timespec t = {.tv_sec = timeout_us / 1000000, .tv_nsec = timeout_us % 1000000 * 1000};
+    int left = ppoll(p->fds, (nfds_t)p->n, timeout_us < 0 ? NULL : &t, NULL);
     int n = 0, at = p->next < p->n ? p->next : 0;
 
     if (left < 0)
