@@ -92,6 +92,7 @@ enum {
     SF_PATTERN_ENVELOPE = 16, /* the reader checks for the REQ envelope */
     SF_PATTERN_CONFLATES = 32, /* honours SIFR_CONFLATE */
     SF_PATTERN_NO_LINGER = 64, /* linger starts as 0 (SUB, XSUB) */
+    SF_PATTERN_FANOUT = 256, /* sends to many: the loops write, one wake-up for all */
     SF_PATTERN_ONCE = 128,    /* a second connect to the same text is a no-op (SUB PUB REQ DEALER) */
 };
 

@@ -19,6 +19,12 @@ void sf_lock_take(struct sf_lock *l);
 bool sf_lock_try(struct sf_lock *l);
 void sf_lock_drop(struct sf_lock *l);
 
+/* For the holder: whether somebody may be asleep waiting for it. */
+static inline bool sf_lock_wanted(struct sf_lock *l)
+{
+    return atomic_load_explicit(&l->state, memory_order_relaxed) == 2;
+}
+
 /*
  * A bell is rung by those who changed something and heard by those who wait
  * for it. The waiter: enter, look at what it waits for, and only if that is not

@@ -1,6 +1,7 @@
 /* One connection: its states, from the first octet to the last. */
 #include "core/conn.h"
 #include "base/alloc.h"
+#include "core/lease.h"
 #include "core/listener.h"
 #include "core/monitor.h"
 #include "core/socket.h"
@@ -91,6 +92,7 @@ static struct sf_conn *conn_new(struct sifr_socket *s, struct sf_loop *loop,
     c->socket = sf_socket_ref(s);
     c->profile = sf_profile_ref(profile);
     c->task.run = run;
+    c->soon.run = sf_send_soon;
     c->timer.fire = timed_out;
     c->linger_timer.fire = linger_over;
     c->watch.fd = -1;
@@ -131,6 +133,64 @@ void sf_conn_poke(struct sf_conn *c, uint32_t todo)
     }
 }
 
+bool sf_conn_hold(struct sf_conn *c, uint32_t todo)
+{
+    if (c->held == 0 && !sf_lock_try(&c->writer)) {
+        /*
+         * Who has it drops it, then looks at `later`; we store, then try. Both
+         * are sequentially consistent, so one of us sees the other.
+         */
+        atomic_fetch_or(&c->later, todo);
+        if (!sf_lock_try(&c->writer))
+            return false;
+    }
+    c->held++;
+    return true;
+}
+
+bool sf_conn_own(struct sf_conn *c, uint32_t todo)
+{
+    if (!sf_conn_hold(c, todo))
+        return false;
+    if (atomic_load(&c->reader) == SF_READER_LOOP)
+        return true;
+    atomic_fetch_or(&c->later, todo);
+    sf_link_post(c->link, SF_EVENT_RECLAIM);
+    sf_socket_try(c->socket);
+    if (atomic_load(&c->reader) == SF_READER_LOOP)
+        return true;
+    sf_conn_drop(c);
+    return false;
+}
+
+void sf_conn_drop(struct sf_conn *c)
+{
+    if (--c->held)
+        return;
+    c->direct = c->state == SF_CONN_READY && sf_send_framed(c) && !c->lane.size && !c->staged &&
+                !c->wants_write && !c->write_dead && !c->closing && !c->dying;
+    sf_lock_drop(&c->writer);
+}
+
+/* What could not be done for want of a token is found to be done later, and the stream rests until then. */
+static void put_off(struct sf_conn *c)
+{
+    c->dying = true;
+    sf_loop_watch(c->loop, &c->watch, 0);
+}
+
+void sf_conn_watch(struct sf_conn *c)
+{
+    unsigned want = c->wants_write ? SF_WRITE : 0;
+
+    if (c->dying)
+        return;
+    if (!c->paused && atomic_load_explicit(&c->reader, memory_order_relaxed) == SF_READER_LOOP)
+        want |= SF_READ;
+    if (sf_loop_watch(c->loop, &c->watch, want) != 0)
+        sf_conn_lost(c);
+}
+
 /* Tells the socket something, and takes it in for it if it can be done at once. */
 static void tell(struct sf_conn *c, uint32_t events)
 {
@@ -168,6 +228,7 @@ void sf_conn_rewatch(struct sf_conn *c)
 static void drop_stream(struct sf_conn *c)
 {
     sf_loop_cancel(c->loop, &c->timer);
+    sf_loop_unsoon(c->loop, &c->soon);
     sf_heart_stop(c);
     if (c->shake) {
         sf_peer_info_fini(&c->shake->info);
@@ -182,7 +243,8 @@ static void drop_stream(struct sf_conn *c)
     }
     sf_meta_unref(c->meta);
     c->meta = NULL;
-    c->paused = c->write_dead = c->staged = c->wants_write = false;
+    c->paused = c->write_dead = c->staged = c->wants_write = c->dying = false;
+    atomic_store(&c->streaming, 0);
     c->lane.at = c->lane.size = 0;
     c->stage.at = c->stage.size = 0;
     c->stash.at = c->stash.size = 0;
@@ -191,10 +253,8 @@ static void drop_stream(struct sf_conn *c)
     c->message_bytes = 0;
 }
 
-void sf_conn_close(struct sf_conn *c)
+static void close_now(struct sf_conn *c)
 {
-    if (c->state == SF_CONN_CLOSED)
-        return;
     c->state = SF_CONN_CLOSED;
     sf_loop_cancel(c->loop, &c->linger_timer);
     sf_lookup_free(c->lookup);
@@ -275,31 +335,29 @@ static void end_link(struct sf_conn *c)
     sf_link_unref(l);
 }
 
-void sf_conn_lost(struct sf_conn *c)
+static void lose(struct sf_conn *c)
 {
     bool was_ready = c->state == SF_CONN_READY;
 
-    if (c->state == SF_CONN_CLOSED)
-        return;
     if (c->state == SF_CONN_ENDING) {
-        sf_conn_close(c);
+        close_now(c);
         return;
     }
     disconnected(c);
     if (c->listener) {
-        sf_conn_close(c);
+        close_now(c);
         return;
     }
     if (c->profile->opt.immediate)
         end_link(c);
     if (c->closing && (!c->link || sf_send_done(c) || atomic_load(&c->linger) == 0)) {
-        sf_conn_close(c);
+        close_now(c);
         return;
     }
     if ((!was_ready && (c->profile->opt.reconnect_stop & SIFR_RECONNECT_STOP_HANDSHAKE_FAILED)) ||
         c->profile->opt.reconnect_ivl <= 0) {
         atomic_store(&c->stopped, 2);
-        sf_conn_close(c);
+        close_now(c);
         return;
     }
     c->state = SF_CONN_IDLE;
@@ -309,14 +367,54 @@ void sf_conn_lost(struct sf_conn *c)
     sf_dial_again(c);
 }
 
-void sf_conn_stop(struct sf_conn *c)
+static void stop(struct sf_conn *c)
 {
-    if (c->state == SF_CONN_CLOSED)
-        return;
     if (c->state != SF_CONN_ENDING)
         disconnected(c);
     atomic_store(&c->stopped, 1);
-    sf_conn_close(c);
+    close_now(c);
+}
+
+/* Ends the connection, for which the loop needs what others may have while it is READY. */
+static void end_by(struct sf_conn *c, void (*how)(struct sf_conn *), uint32_t todo)
+{
+    bool owned = c->state == SF_CONN_READY;
+
+    if (c->state == SF_CONN_CLOSED)
+        return;
+    if (owned && !sf_conn_own(c, todo)) {
+        put_off(c);
+        return;
+    }
+    sf_conn_ref(c);
+    how(c);
+    if (owned)
+        sf_conn_drop(c);
+    sf_conn_unref(c);
+}
+
+void sf_conn_lost(struct sf_conn *c)
+{
+    end_by(c, lose, SF_TODO_LOST);
+}
+
+void sf_conn_stop(struct sf_conn *c)
+{
+    end_by(c, stop, SF_TODO_STOP);
+}
+
+void sf_conn_close(struct sf_conn *c)
+{
+    end_by(c, close_now, SF_TODO_KICK);
+}
+
+static void kick(struct sf_conn *c)
+{
+    if (c->state != SF_CONN_ENDING)
+        disconnected(c);
+    if (!c->listener)
+        atomic_store(&c->stopped, 1);
+    close_now(c);
 }
 
 /* --- What others ask --------------------------------------------------- */
@@ -343,13 +441,16 @@ static void begin_ending(struct sf_conn *c)
 static void close_lingering(struct sf_conn *c)
 {
     int linger = atomic_load(&c->linger);
-    bool nothing = !c->link || (c->state != SF_CONN_READY && sf_pipe_drained(c->link->out));
+    bool owned = c->state == SF_CONN_READY, nothing;
 
-    if (c->state == SF_CONN_ENDING)
+    if (c->state == SF_CONN_ENDING || (owned && !sf_conn_own(c, SF_TODO_CLOSE)))
         return;
+    nothing = !c->link || (c->state != SF_CONN_READY && sf_pipe_drained(c->link->out));
     if (!c->closing && linger > 0)
         sf_loop_timer(c->loop, &c->linger_timer, (uint64_t)linger);
     c->closing = true;
+    if (owned)
+        sf_conn_drop(c); /* the socket will not have it any more */
     if (linger == 0 || nothing ||
         (c->state != SF_CONN_READY && !c->listener &&
          (c->profile->opt.reconnect_stop & SIFR_RECONNECT_STOP_AFTER_DISCONNECT))) {
@@ -377,17 +478,19 @@ static void run(struct sf_task *t)
         sf_conn_unref(c);
         return;
     }
-    if (todo & SF_TODO_KICK) {
-        if (c->state != SF_CONN_ENDING)
-            disconnected(c);
-        if (!c->listener)
-            atomic_store(&c->stopped, 1);
-        sf_conn_close(c);
-    }
-    if ((todo & SF_TODO_RESUME) && c->state == SF_CONN_READY && c->paused) {
+    if (todo & SF_TODO_KICK)
+        end_by(c, kick, SF_TODO_KICK);
+    if ((todo & SF_TODO_LOST) && c->dying)
+        sf_conn_lost(c);
+    if ((todo & SF_TODO_STOP) && c->dying)
+        sf_conn_stop(c);
+    if (c->state == SF_CONN_READY &&
+        ((todo & SF_TODO_READ) || ((todo & SF_TODO_RESUME) && c->paused))) {
         c->paused = false;
         sf_recv_fill(c);
     }
+    if (todo & SF_TODO_LEASE)
+        sf_lease_grant(c);
     if ((todo & SF_TODO_DRAIN) && c->state == SF_CONN_READY)
         sf_send_flush(c);
     if ((todo & SF_TODO_CLOSE) && c->state != SF_CONN_CLOSED)
@@ -422,8 +525,8 @@ static void timed_out(struct sf_timer *t)
         break;
     case SF_CONN_IDLE:
     case SF_CONN_LOOKUP:
-    case SF_CONN_READY:
     case SF_CONN_CLOSED: break;
+    case SF_CONN_READY: sf_lease_tick(c); break;
     }
 }
 

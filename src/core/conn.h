@@ -48,6 +48,10 @@ enum {
     SF_TODO_RESUME = 4, /* the in-pipe has room */
     SF_TODO_CLOSE = 8,  /* end it, lingering */
     SF_TODO_KICK = 16,  /* end it now */
+    SF_TODO_READ = 32,  /* the loop reads again: the socket gave its lease back */
+    SF_TODO_LEASE = 64, /* the socket would read by itself */
+    SF_TODO_LOST = 128, /* it is gone, as was found when a token was out */
+    SF_TODO_STOP = 256, /* it is over, as was found when a token was out */
 };
 
 /* Only while shaking hands. */
@@ -78,6 +82,23 @@ struct sf_buffer {
     size_t size, at, room; /* at <= size <= room */
 };
 
+/*
+ * Tokens. While a connection is READY, two things may be done with its stream
+ * by two kinds of threads:
+ *
+ *   writing  by whoever holds `writer`: the loop, or a call on the socket, which
+ *            has the socket's turn. It is only tried for and held for a few
+ *            writes. Who fails leaves a note: the loop in `later`, at which the
+ *            holder looks after dropping it, the call by a poke, which makes the
+ *            loop try. So what a failed try wanted is done by somebody.
+ *   reading  by whom `reader` names: the loop; or, leased, any call on the
+ *            socket, under its turn. Only the loop leases, and only who has the
+ *            turn gives back (lease.c).
+ *
+ * The rest of a connection is the loop's. To end one it needs both tokens.
+ */
+enum { SF_READER_LOOP, SF_READER_SOCKET };
+
 struct sf_conn {
     _Atomic uint32_t refs; /* the loop's, its link's, the endpoint's, each posted task's */
     _Atomic uint32_t todo;
@@ -88,6 +109,13 @@ struct sf_conn {
     struct sifr_socket *socket;  /* shares */
     struct sf_profile *profile;  /* shares */
     struct sf_link *link;        /* shares; NULL before the first handshake of what has no queue yet */
+
+    /* Tokens. */
+    struct sf_lock writer;   /* guards `direct` and what writing touches */
+    bool direct;             /* the socket may write: READY, nothing of the loop's stands before */
+    _Atomic int reader;      /* SF_READER_... */
+    _Atomic uint32_t later;  /* SF_TODO_... that wait for a token */
+    _Atomic int streaming;   /* the socket sends without pause: the loop looks again and again */
 
     /* The loop's. */
     enum sf_conn_state state;
@@ -107,6 +135,11 @@ struct sf_conn {
     bool write_dead;          /* writing failed; what was received is read to its end */
     bool closing;             /* SF_TODO_CLOSE was seen */
     bool wants_write;         /* the kernel took no more */
+    unsigned held;            /* how often the loop has taken `writer` */
+    bool dying;               /* ends as soon as the lease is back */
+    bool lease_idle;          /* its timer rests: a call has been waiting for long */
+    uint32_t lease_seen;      /* sifr_socket.lease_calls at its last tick */
+    struct sf_soon soon;      /* while streaming */
     bool in_frame_more;       /* of the message being received */
     unsigned frame_no;        /* in it */
     uint8_t first_size4;      /* REQ: its first frame had 4 octets */
@@ -150,6 +183,16 @@ void sf_conn_lost(struct sf_conn *c);
 void sf_conn_stop(struct sf_conn *c);
 /* Ends it at once. */
 void sf_conn_close(struct sf_conn *c);
+/* For lease.c: the time is over that the socket may keep its lease unused. */
+void sf_lease_tick(struct sf_conn *c);
+/* Leases the reading to the socket, if it can be. */
+void sf_lease_grant(struct sf_conn *c);
+/* Takes the writer's token / both tokens for the loop; if they are out, `todo` is poked when they are back. */
+bool sf_conn_hold(struct sf_conn *c, uint32_t todo);
+bool sf_conn_own(struct sf_conn *c, uint32_t todo);
+void sf_conn_drop(struct sf_conn *c); /* ends either */
+/* Sets what the watch waits for while READY. */
+void sf_conn_watch(struct sf_conn *c);
 /* Sets what the watch waits for, from the state. */
 void sf_conn_rewatch(struct sf_conn *c);
 /* Our numbers in a monitor's event; wraps sf_monitor_emit. */
@@ -163,11 +206,17 @@ void sf_dial_open(struct sf_conn *c);  /* goes on with OPENING */
 
 /* send.c */
 void sf_send_flush(struct sf_conn *c);
+void sf_send_soon(struct sf_soon *s); /* a tick of one that streams */
+int sf_send_some(struct sf_conn *c, struct sf_link *l); /* with the writer's token: 0 all is out, -EAGAIN, -errno */
+bool sf_send_framed(const struct sf_conn *c); /* the peer's framing is that of our pipes */
 bool sf_send_done(struct sf_conn *c); /* nothing is left to hand to the kernel */
 int sf_send_lane(struct sf_conn *c, const void *bytes, size_t n); /* 0 or -ENOMEM */
 
 /* recv.c */
 void sf_recv_fill(struct sf_conn *c);
+/* With the lease: 1 there is something for the pattern, 0 not yet, -errno: the loop must see to it. */
+int sf_recv_some(struct sf_conn *c);
+bool sf_recv_leasable(const struct sf_conn *c); /* nothing stands between the stream and the pipe */
 int sf_recv_start(struct sf_conn *c, const uint8_t *bytes, size_t n); /* octets behind the handshake */
 void sf_recv_abort(struct sf_conn *c); /* what is incomplete is taken back */
 

@@ -2,6 +2,7 @@
 #include "core/link.h"
 #include "base/alloc.h"
 #include "core/conn.h"
+#include "core/lease.h"
 #include "core/socket.h"
 #include "wire/frame.h"
 
@@ -29,6 +30,7 @@ int sf_link_new(struct sf_link **out, struct sifr_socket *s)
     sf_list_init(&l->finish);
     sf_list_init(&l->parked);
     sf_list_init(&l->pending);
+    sf_list_init(&l->leased);
     *out = l;
     return 0;
 }
@@ -79,9 +81,10 @@ static void wake_reader(struct sf_link *l)
 
 static void wake_writer(struct sf_link *l)
 {
-    if (l->conn)
-        sf_conn_poke(l->conn, SF_TODO_RESUME);
-    else if (atomic_load(&l->other))
+    if (l->conn) {
+        if (atomic_load_explicit(&l->conn->reader, memory_order_relaxed) == SF_READER_LOOP)
+            sf_conn_poke(l->conn, SF_TODO_RESUME);
+    } else if (atomic_load(&l->other))
         sf_link_post(atomic_load(&l->other), SF_EVENT_WRITABLE);
 }
 
@@ -100,9 +103,16 @@ int sf_peer_put(struct sf_peer *p, struct sf_msg *m, bool more)
         return -EPIPE;
     }
     err = sf_pipe_put(l->out, m, more ? SF_FRAME_MORE : 0);
-    if (err == 0 && !more && sf_pipe_must_wake(l->out))
+    if (err)
+        return err;
+    if (l->conn && !(l->socket->base.pattern->flags & SF_PATTERN_FANOUT)) {
+        l->unflushed += sf_msg_size(m) + SF_FRAME_HEADER_MAX;
+        if (!more)
+            sf_direct_sent(l);
+    } else if (!more && sf_pipe_must_wake(l->out)) {
         wake_reader(l);
-    return err;
+    }
+    return 0;
 }
 
 int sf_peer_command(struct sf_peer *p, const char *name, const void *body, size_t size)

@@ -16,6 +16,8 @@ enum {
     SF_EVENT_READABLE = 4,  /* its in-pipe was empty and is not */
     SF_EVENT_WRITABLE = 8,  /* its out-pipe was full and is not */
     SF_EVENT_ENDED = 16,    /* nothing will be sent or arrive any more */
+    SF_EVENT_LEASED = 32,   /* its connection's reading is the socket's now: lease.h */
+    SF_EVENT_RECLAIM = 64,  /* the loop wants that back */
     SF_EVENT_DEAD = 1 << 30 /* detached: whatever comes is ignored */
 };
 
@@ -49,6 +51,9 @@ struct sf_link {
     struct sf_list finish;   /* in it */
     struct sf_list parked;   /* in sifr_socket.parked */
     struct sf_list pending;  /* in sifr_ctx.pending, under its lock */
+    struct sf_list leased;   /* in sifr_socket.leases */
+    bool lease_asked;        /* of the connection that stands now */
+    size_t unflushed;        /* bytes put since the socket last wrote by itself */
     bool bound_end;          /* inproc: made by the other side's connect */
     uint8_t *learnt;         /* owns; inproc: the binder's routing id, under ctx.lock until CHANGED */
     size_t learnt_size;

@@ -2,6 +2,7 @@
 #include "core/option.h"
 #include "base/alloc.h"
 #include "core/conn.h"
+#include "core/lease.h"
 #include "core/socket.h"
 #include "io/addr.h"
 #include "wire/metadata.h"
@@ -456,6 +457,7 @@ static int give_fd(struct sifr_socket *s, void *value, size_t *size)
             return -EMFILE;
         atomic_store(&s->fd_rung, 1);
         atomic_store(&s->fd, fd);
+        sf_lease_return_all(s); /* what arrives from now on must show there */
     }
     return give(&fd, sizeof fd, value, size);
 }
@@ -468,6 +470,8 @@ static int give_events(struct sifr_socket *s, void *value, size_t *size)
     if (!value || *size < sizeof events)
         return -EINVAL;
     sf_socket_hush(s);
+    if (sf_direct_glance(s))
+        sf_socket_take_in(s);
     events = sf_socket_events(s);
     return give(&events, sizeof events, value, size);
 }

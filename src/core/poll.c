@@ -1,6 +1,7 @@
 /* Waiting for several sockets and descriptors. */
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "core/lease.h"
 #include "core/socket.h"
 
 #include <errno.h>
@@ -54,6 +55,8 @@ static int ask_sockets(struct round *r)
         err = sf_socket_enter(item->socket);
         if (err)
             return err;
+        if (sf_direct_glance(item->socket))
+            sf_socket_take_in(item->socket);
         events = sf_socket_events(item->socket);
         sf_socket_leave(item->socket);
         item->revents = (short)(events & item->events);

@@ -83,7 +83,7 @@ static void passed_frame(struct sf_conn *c, unsigned flags)
         sf_pipe_commit(c->link->in);
 }
 
-/* Answers a command, or leaves it to the pattern: 1 it is the pattern's, 0, -errno. */
+/* Answers a command, or leaves it to the pattern: 1 it is the pattern's, 0, -errno; -EBUSY: only the loop can. */
 static int take_command(struct sf_conn *c, const uint8_t *body, size_t size)
 {
     struct sf_command cmd;
@@ -98,6 +98,8 @@ static int take_command(struct sf_conn *c, const uint8_t *body, size_t size)
     case SF_CMD_PING:
         if (sf_ping_get(&ping, &cmd) != 0)
             return 0;
+        if (atomic_load_explicit(&c->reader, memory_order_relaxed) != SF_READER_LOOP)
+            return -EBUSY;
         if (ping.ttl_ms)
             sf_heart_ttl(c, ping.ttl_ms);
         return sf_send_lane(c, pong, sf_pong_put(pong, ping.context, ping.context_size));
@@ -355,6 +357,7 @@ static ssize_t read_big(struct sf_conn *c)
 static ssize_t read_some(struct sf_conn *c, size_t missing)
 {
     struct sf_pipe *p = c->link->in;
+    bool leased = atomic_load_explicit(&c->reader, memory_order_relaxed) != SF_READER_LOOP;
     struct iovec v;
     uint8_t *at;
     size_t room;
@@ -372,15 +375,17 @@ static ssize_t read_some(struct sf_conn *c, size_t missing)
         return read_big(c);
     if (missing > GROW_FROM) /* space grows with what has arrived, whatever was announced */
         missing = p->raw > GROW_FROM ? p->raw : GROW_FROM;
-    if (p->bulk) {
-        err = sf_pipe_space(p, missing > 8192 ? missing : 8192, &at, &room);
+    if (p->bulk || leased) { /* the loop's scratch is not at hand, and the chunk is read out at once */
+        size_t least = p->bulk ? 8192 : LITTLE;
+
+        err = sf_pipe_space(p, missing > least ? missing : least, &at, &room);
         if (err)
             return err;
         v = (struct iovec){at, room};
         n = c->stream->ops->readv(c->stream, &v, 1);
         if (n > 0)
             p->raw += (uint32_t)n;
-        p->bulk = n >= 1024;
+        p->bulk = p->bulk ? n >= 1024 : n > LITTLE / 2;
         return n;
     }
     v.iov_base = sf_loop_scratch(c->loop, &v.iov_len);
@@ -414,14 +419,6 @@ int sf_recv_start(struct sf_conn *c, const uint8_t *bytes, size_t n)
     return 0;
 }
 
-static void watch_reading(struct sf_conn *c)
-{
-    unsigned want = (c->paused ? 0 : SF_READ) | (c->wants_write ? SF_WRITE : 0);
-
-    if (sf_loop_watch(c->loop, &c->watch, want) != 0)
-        sf_conn_lost(c);
-}
-
 /* A socket that has closed: what still comes is of no interest, but for its end. */
 static void discard(struct sf_conn *c)
 {
@@ -432,7 +429,7 @@ static void discard(struct sf_conn *c)
         ssize_t n = c->stream->ops->readv(c->stream, &v, 1);
 
         if (n == -EAGAIN) {
-            watch_reading(c);
+            sf_conn_watch(c);
             return;
         }
         if (n <= 0) {
@@ -444,6 +441,8 @@ static void discard(struct sf_conn *c)
 
 void sf_recv_fill(struct sf_conn *c)
 {
+    if (c->dying || atomic_load(&c->reader) != SF_READER_LOOP)
+        return;
     if (c->closing) {
         discard(c);
         return;
@@ -465,7 +464,7 @@ void sf_recv_fill(struct sf_conn *c)
         }
         if (err == -EAGAIN) {
             c->paused = true; /* until the socket has taken some: SF_TODO_RESUME */
-            watch_reading(c);
+            sf_conn_watch(c);
             return;
         }
         if (err == -EPROTO) {
@@ -476,7 +475,7 @@ void sf_recv_fill(struct sf_conn *c)
             break;
         n = err ? err : read_some(c, missing);
         if (n == -EAGAIN) {
-            watch_reading(c);
+            sf_conn_watch(c);
             return;
         }
         if (n <= 0) {
@@ -484,5 +483,37 @@ void sf_recv_fill(struct sf_conn *c)
             return;
         }
     }
-    watch_reading(c); /* there may be more: the loop comes back */
+    sf_conn_watch(c); /* there may be more: the loop comes back */
+}
+
+bool sf_recv_leasable(const struct sf_conn *c)
+{
+    return c->version != SF_ZMTP_10 && !c->heart && !c->paused && !c->write_dead &&
+           !(c->socket->base.pattern->flags & SF_PATTERN_DEAF);
+}
+
+/* ═══ above: the loop; below: a call on the socket, which has its turn and the lease ═══ */
+
+int sf_recv_some(struct sf_conn *c)
+{
+    struct sf_pipe *p = c->link->in;
+
+    for (;;) {
+        size_t missing = 1;
+        int err = hop(c, &missing);
+        ssize_t n;
+
+        sf_pipe_publish(p);
+        if (sf_pipe_ready(p))
+            return 1;
+        if (err)
+            return err;
+        if (p->raw == 0 && !p->open)
+            sf_pipe_recycle(p);
+        n = read_some(c, missing);
+        if (n == -EAGAIN)
+            return 0;
+        if (n <= 0)
+            return n < 0 ? (int)n : -EPIPE;
+    }
 }

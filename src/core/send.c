@@ -32,8 +32,7 @@ static void want_write(struct sf_conn *c, bool want)
     if (c->wants_write == want)
         return;
     c->wants_write = want;
-    if (sf_loop_watch(c->loop, &c->watch, (c->paused ? 0 : SF_READ) | (want ? SF_WRITE : 0)) != 0)
-        sf_conn_lost(c);
+    sf_conn_watch(c);
 }
 
 /* Hands a buffer's rest to the stream: 0 all gone, -EAGAIN, -errno. */
@@ -51,11 +50,10 @@ static int write_buffer(struct sf_conn *c, struct sf_buffer *b)
     return 0;
 }
 
-/* Whether this peer's framing is not that of our pipes. */
-static bool needs_stage(const struct sf_conn *c)
+bool sf_send_framed(const struct sf_conn *c)
 {
-    return c->version == SF_ZMTP_10 ||
-           (c->version < SF_ZMTP_31 && (c->socket->base.pattern->flags & SF_PATTERN_REPLAYS));
+    return c->version >= SF_ZMTP_31 ||
+           (c->version != SF_ZMTP_10 && !(c->socket->base.pattern->flags & SF_PATTERN_REPLAYS));
 }
 
 static int stage_frame(struct sf_conn *c, uint8_t flags, const uint8_t *data, uint64_t size)
@@ -99,9 +97,9 @@ static int stage_message(struct sf_conn *c)
     return 0;
 }
 
-static void tell_room(struct sf_conn *c)
+static void tell_room(struct sf_link *l)
 {
-    sf_link_post(c->link, SF_EVENT_WRITABLE);
+    sf_link_post(l, SF_EVENT_WRITABLE);
 }
 
 /* One message through the stage: 1 went on, 0 nothing to do, -errno. */
@@ -119,24 +117,19 @@ static int flush_stage(struct sf_conn *c)
         return err;
     c->staged = false;
     if (sf_pipe_sent_messages(c->link->out, 1))
-        tell_room(c);
+        tell_room(c->link);
     return 1;
 }
 
 /* A batch of chunks as they are: 1 went on, 0 nothing to do, -errno. */
-static int flush_chunks(struct sf_conn *c)
+static int flush_chunks(struct sf_conn *c, struct sf_link *l, size_t limit)
 {
-    struct sf_pipe *p = c->link->out;
+    struct sf_pipe *p = l->out;
     struct iovec v[IOVECS];
-    size_t bytes, limit = BATCH_BYTES;
+    size_t bytes;
     ssize_t sent;
     int n;
 
-    if (c->lane.size) { /* it waits for the end of this message */
-        uint64_t rest = sf_pipe_rest(p);
-
-        limit = rest < limit ? rest : limit;
-    }
     n = sf_pipe_gather(p, v, IOVECS, limit, &bytes);
     if (n == 0)
         return 0;
@@ -144,8 +137,8 @@ static int flush_chunks(struct sf_conn *c)
     if (sent < 0)
         return (int)sent;
     if (sf_pipe_sent(p, (size_t)sent))
-        tell_room(c);
-    return 1;
+        tell_room(l);
+    return (size_t)sent < bytes ? -EAGAIN : 1; /* less than offered: the kernel is full */
 }
 
 /* One step of whatever is next: 1 went on, 0 nothing to do, -errno. */
@@ -156,7 +149,14 @@ static int flush_some(struct sf_conn *c)
 
         return err ? err : 1;
     }
-    return c->staged || needs_stage(c) ? flush_stage(c) : flush_chunks(c);
+    if (c->staged || !sf_send_framed(c))
+        return flush_stage(c);
+    if (c->lane.size) { /* it waits for the end of this message */
+        uint64_t rest = sf_pipe_rest(c->link->out);
+
+        return flush_chunks(c, c->link, rest < BATCH_BYTES ? rest : BATCH_BYTES);
+    }
+    return flush_chunks(c, c->link, BATCH_BYTES);
 }
 
 static void write_failed(struct sf_conn *c)
@@ -164,20 +164,23 @@ static void write_failed(struct sf_conn *c)
     /* What the peer sent before it went is still to be read: its end is met there. */
     c->write_dead = true;
     want_write(c, false);
-    if (c->state == SF_CONN_READY && !c->paused) {
+    if (atomic_load(&c->reader) == SF_READER_SOCKET) { /* let the loop meet it */
+        sf_link_post(c->link, SF_EVENT_RECLAIM);
+        sf_socket_try(c->socket);
+    } else if (c->state == SF_CONN_READY && !c->paused) {
         sf_recv_fill(c);
         if (c->state == SF_CONN_READY && !c->paused)
             sf_conn_lost(c);
     }
 }
 
-void sf_send_flush(struct sf_conn *c)
+static void flush(struct sf_conn *c)
 {
     for (int i = 0; i < BATCHES; i++) {
         bool credit;
         int n;
 
-        if (c->write_dead)
+        if (c->write_dead || c->dying)
             return;
         n = flush_some(c);
         if (n > 0)
@@ -197,11 +200,52 @@ void sf_send_flush(struct sf_conn *c)
         want_write(c, false);
         if (c->state != SF_CONN_READY)
             return;
+        if (atomic_load_explicit(&c->streaming, memory_order_relaxed)) {
+            sf_loop_soon(c->loop, &c->soon);
+            return;
+        }
         if (sf_pipe_sleep(c->link->out, &credit)) {
             if (credit)
-                tell_room(c);
+                tell_room(c->link);
             return;
         }
     }
     sf_conn_poke(c, SF_TODO_DRAIN); /* there is more; the others of this loop come first */
+}
+
+void sf_send_flush(struct sf_conn *c)
+{
+    if (!sf_conn_hold(c, SF_TODO_DRAIN))
+        return;
+    sf_conn_ref(c); /* it may end in here */
+    flush(c);
+    sf_conn_drop(c);
+    sf_conn_unref(c);
+}
+
+/* A moment without a new message: the stream has ended, and the socket writes by itself again. */
+void sf_send_soon(struct sf_soon *s)
+{
+    struct sf_conn *c = SF_CONTAINER(s, struct sf_conn, soon);
+
+    if (c->state != SF_CONN_READY)
+        return;
+    if (!sf_conn_hold(c, SF_TODO_DRAIN))
+        return;
+    if (c->link && sf_pipe_drained(c->link->out))
+        atomic_store(&c->streaming, 0);
+    sf_conn_drop(c);
+    sf_send_flush(c);
+}
+
+/* ═══ above: the loop; below: a call on the socket, which has its turn and the writer's token ═══ */
+
+int sf_send_some(struct sf_conn *c, struct sf_link *l)
+{
+    int n;
+
+    do
+        n = flush_chunks(c, l, BATCH_BYTES);
+    while (n > 0);
+    return n;
 }

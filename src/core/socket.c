@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/fork.h"
 #include "core/conn.h"
+#include "core/lease.h"
 #include "core/listener.h"
 #include "core/monitor.h"
 #include "wire/pipe.h"
@@ -98,6 +99,8 @@ static void bury(struct sifr_socket *s)
 
     if (fd >= 0)
         close(fd);
+    if (s->wake_fd >= 0)
+        close(s->wake_fd);
     sf_options_fini(&s->opt);
     sf_free(s->base.state);
     sf_free(s->last_endpoint);
@@ -129,6 +132,11 @@ static void init_socket(struct sifr_socket *s, struct sifr_ctx *ctx, const struc
     sf_list_init(&s->endpoints);
     sf_list_init(&s->parked);
     sf_list_init(&s->finished);
+    sf_list_init(&s->leases);
+    s->n_leases = s->fruitless = 0;
+    s->wake_fd = -1;
+    s->ticks_rest = s->asked = false;
+    s->streak = 0;
     sf_list_init(&s->node);
     s->monitor = NULL;
     atomic_store(&s->monitored, 0);
@@ -387,6 +395,7 @@ static void changed(struct sifr_socket *s, struct sf_link *l)
             pattern->lost(&s->base, &l->peer);
     }
     l->joins_seen = joins;
+    l->lease_asked = false;
     if (up && !l->peer.connected) {
         l->peer.connected = true;
         if (l->place == SF_LINK_ATTACHED && pattern->joined)
@@ -438,6 +447,7 @@ void sf_socket_detach(struct sifr_socket *s, struct sf_link *l)
     l->finished = false;
     l->place = SF_LINK_GONE;
     atomic_fetch_or(&l->events, SF_EVENT_DEAD);
+    sf_lease_return(s, l);
     if (l->peer.inproc)
         sf_inproc_end(l);
     sf_link_unref(l); /* the socket's */
@@ -499,6 +509,10 @@ static void take_one(struct sifr_socket *s, struct sf_link *l, uint32_t events)
     } else if ((events & SF_EVENT_CHANGED) && l->peer.dialed) {
         changed(s, l);
     }
+    if (events & SF_EVENT_LEASED)
+        sf_lease_take(s, l);
+    if (events & SF_EVENT_RECLAIM)
+        sf_lease_return(s, l);
     if (l->place == SF_LINK_ATTACHED) {
         if ((events & SF_EVENT_WRITABLE) && pattern->writable)
             pattern->writable(&s->base, &l->peer);
@@ -654,33 +668,70 @@ static int wait_ring(struct sifr_socket *s, uint32_t ticket, uint64_t deadline)
     return err;
 }
 
+/* The same at the leased descriptors. */
+static int wait_leased(struct sifr_socket *s, uint32_t ticket, uint64_t deadline)
+{
+    int64_t left = -1;
+    int err;
+
+    if (deadline != UINT64_MAX) {
+        uint64_t now = sf_clock_ms();
+
+        left = now < deadline ? (int64_t)(deadline - now) : 0;
+    }
+    err = sf_direct_wait(s, ticket, left);
+    if (err == 0) {
+        err = sf_socket_enter(s);
+        if (err == 0)
+            sf_lease_waited(s);
+    }
+    sf_socket_unref(s);
+    return err;
+}
+
 static uint64_t deadline_of(int timeout_ms)
 {
     return timeout_ms < 0 ? UINT64_MAX : sf_clock_ms() + (uint64_t)timeout_ms;
 }
 
-/*
- * Repeats `step` until it says something else than -EAGAIN. The turn is held at
- * the call, and given back on return.
- */
-static int persist(struct sifr_socket *s, int timeout_ms, bool wait,
-                   int (*step)(struct sifr_socket *, struct sf_msg *, bool, bool), struct sf_msg *m,
-                   bool more)
+/* --- Sending and receiving --------------------------------------------- */
+
+static int send_step(struct sifr_socket *s, struct sf_msg *m, bool more, bool wait)
 {
-    int err = step(s, m, more, wait && timeout_ms != 0);
+    int err = s->base.pattern->send(&s->base, m, more, wait);
+
+    /* What the full queues hold may go out at once. */
+    if (err == -EAGAIN && sf_direct_drain(s)) {
+        sf_socket_take_in(s);
+        err = s->base.pattern->send(&s->base, m, more, wait);
+    }
+    return err;
+}
+
+/* Whether the context ends: asked with a ticket, since a ring before that is not heard. */
+static bool ended(const struct sifr_socket *s)
+{
+    return atomic_load(&s->ctx->terminating);
+}
+
+/* Sends, waiting for room as long as it may take. The turn is held at the call, and given back on return. */
+static int send_waiting(struct sifr_socket *s, struct sf_msg *m, bool more, bool wait)
+{
+    int err = send_step(s, m, more, wait);
     uint64_t deadline;
 
-    if (err != -EAGAIN || !wait || timeout_ms == 0) {
+    if (err != -EAGAIN || !wait) {
         sf_socket_leave(s);
         return err;
     }
-    deadline = deadline_of(timeout_ms);
+    sf_lease_return_all(s); /* nobody reads meanwhile but the loop */
+    deadline = deadline_of(s->opt.snd_timeout);
     for (;;) {
         uint32_t ticket = sf_bell_enter(&s->bell);
         int waited;
 
         sf_socket_take_in(s);
-        err = step(s, m, more, true);
+        err = ended(s) ? -SIFR_ETERM : send_step(s, m, more, true);
         if (err != -EAGAIN) {
             sf_bell_leave(&s->bell);
             sf_socket_leave(s);
@@ -693,31 +744,94 @@ static int persist(struct sifr_socket *s, int timeout_ms, bool wait,
     }
 }
 
-/* --- Sending and receiving --------------------------------------------- */
-
-static int send_step(struct sifr_socket *s, struct sf_msg *m, bool more, bool wait)
-{
-    return s->base.pattern->send(&s->base, m, more, wait);
-}
-
-static int recv_step(struct sifr_socket *s, struct sf_msg *m, bool more, bool wait)
+static int recv_step(struct sifr_socket *s, struct sf_msg *m)
 {
     int err = s->base.pattern->recv(&s->base, m);
 
-    (void)more, (void)wait;
     if (err == 0)
         s->rcvmore = sf_msg_more(m);
     return err;
 }
 
+/* The next frame of what is here or can be read without waiting. */
+static int recv_directly(struct sifr_socket *s, struct sf_msg *m)
+{
+    int err = recv_step(s, m);
+
+    while (err == -EAGAIN && s->n_leases && sf_direct_read(s))
+        err = recv_step(s, m);
+    return err;
+}
+
+/* Waits until there may be something to receive; as wait_ring. */
+static int await_input(struct sifr_socket *s, uint32_t ticket, uint64_t deadline, bool *polled)
+{
+    sf_lease_ask(s);
+    if (!sf_lease_ready(s))
+        return wait_ring(s, ticket, deadline);
+    *polled = true;
+    return wait_leased(s, ticket, deadline);
+}
+
+/* Receives a frame, waiting as long as it may take. The turn is as with send_waiting. */
+static int recv_waiting(struct sifr_socket *s, struct sf_msg *m, bool wait)
+{
+    bool polled = false;
+    int err = recv_step(s, m);
+    uint64_t deadline;
+
+    /* An answer to what was written just now is not there yet: the wait begins with giving way. */
+    if (err == -EAGAIN && s->n_leases && !(wait && s->asked) &&
+        (wait ? sf_direct_read(s) : sf_direct_glance(s)))
+        err = recv_directly(s, m);
+    if (err != -EAGAIN || !wait) {
+        sf_socket_leave(s);
+        return err;
+    }
+    deadline = deadline_of(s->opt.rcv_timeout);
+    for (;;) {
+        uint32_t ticket;
+
+        if (s->n_leases && sf_direct_spin(s)) {
+            err = recv_directly(s, m);
+            if (err != -EAGAIN)
+                break;
+        }
+        ticket = sf_bell_enter(&s->bell);
+        sf_socket_take_in(s);
+        err = ended(s) ? -SIFR_ETERM : recv_directly(s, m);
+        if (err == -EAGAIN) {
+            int waited = await_input(s, ticket, deadline, &polled);
+
+            sf_bell_leave(&s->bell);
+            if (waited) {
+                if (polled)
+                    sf_bell_ring(&s->bell);
+                return waited;
+            }
+            err = recv_directly(s, m);
+            if (err != -EAGAIN)
+                break;
+            continue;
+        }
+        sf_bell_leave(&s->bell);
+        break;
+    }
+    sf_socket_leave(s);
+    /* Another call may wait at the bell for what only the one at the descriptors sees. */
+    if (polled)
+        sf_bell_ring(&s->bell);
+    return err;
+}
+
 int sf_socket_send_now(struct sifr_socket *s, struct sf_msg *m, bool more, bool wait)
 {
-    return send_step(s, m, more, wait);
+    return s->base.pattern->send(&s->base, m, more, wait);
 }
 
 int sf_socket_recv_now(struct sifr_socket *s, struct sf_msg *m)
 {
-    return recv_step(s, m, false, false);
+    return recv_step(s, m);
 }
 
 /* Takes the turn for sending and sends. */
@@ -736,8 +850,8 @@ static int send_message(struct sifr_socket *s, struct sf_msg *m, int flags)
         return -ENOTSUP;
     }
     m->flags &= (uint8_t)~(SF_MSG_MORE | SF_MSG_COMMAND);
-    return persist(s, s->opt.snd_timeout, !(flags & SIFR_DONTWAIT), send_step, m,
-                   flags & SIFR_SNDMORE);
+    return send_waiting(s, m, flags & SIFR_SNDMORE,
+                        !(flags & SIFR_DONTWAIT) && s->opt.snd_timeout != 0);
 }
 
 static int size_result(size_t size)
@@ -813,7 +927,7 @@ static int recv_message(struct sifr_socket *s, struct sf_msg *m, int flags)
         sf_socket_leave(s);
         return -ENOTSUP;
     }
-    return persist(s, s->opt.rcv_timeout, !(flags & SIFR_DONTWAIT), recv_step, m, false);
+    return recv_waiting(s, m, !(flags & SIFR_DONTWAIT) && s->opt.rcv_timeout != 0);
 }
 
 int sifr_msg_recv(sifr_msg_t *msg, sifr_socket_t *sock, int flags)
@@ -1264,7 +1378,7 @@ int sifr_close(sifr_socket_t *sock)
     sf_list_remove(&s->node);
     s->ctx->n_sockets--;
     sf_lock_drop(&s->ctx->lock);
-    sf_bell_ring(&s->bell);
+    sf_socket_ring(s);
     sf_lock_drop(&s->turn);
     sf_socket_try(s);
     sf_owner_release();

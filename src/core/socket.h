@@ -53,6 +53,16 @@ struct sifr_socket {
     struct sf_list finished;  /* struct sf_link.finish: to be detached when no slot runs */
     bool rcvmore;
     bool sndmore; /* a multipart message is being sent */
+    struct sf_list leases;   /* struct sf_link.leased */
+    int n_leases;
+    uint32_t lease_calls;    /* calls that have used them */
+    int fruitless;           /* looks in vain that did not wait, since the last fruitful one */
+    bool ticks_rest;         /* a lease's timer rests, and is to be started by who waited */
+    unsigned spin_skip, spin_next; /* waits that will not spin first; how many the next failure adds */
+    int wake_fd;             /* owns; eventfd for who waits at the leased descriptors; -1 until needed */
+    bool asked;              /* has written by itself and not read since: what it waits for is on its way */
+    uint64_t write_end_ns;   /* when the socket last ended a write of its own */
+    unsigned streak;         /* sends in a row that came right after one */
     char *last_endpoint; /* owns, or NULL */
 
     struct sf_list node; /* in sifr_ctx.sockets, under its lock; in the pool when free */
@@ -65,6 +75,7 @@ struct sifr_socket {
     _Atomic int fd;                   /* SIFR_FD, or -1 until asked for */
     _Atomic int fd_rung;              /* it may be readable */
     _Atomic int n_watchers;
+    _Atomic int lease_poller;         /* a call waits at the leased descriptors; others wait at the bell */
     struct sf_lock watch_lock;        /* guards watchers; makes a post and its write to fd one */
     struct sf_list watchers;
     _Atomic int hwm[2];               /* SNDHWM and RCVHWM, for inproc peers */

@@ -846,6 +846,23 @@ uint64_t sf_pipe_rest(struct sf_pipe *p)
     return 0;
 }
 
+void sf_pipe_recycle(struct sf_pipe *p)
+{
+    struct sf_chunk *c = p->tail;
+
+    if (!c || p->open || p->raw || p->dirty || p->sent_ahead || p->fill == 0 ||
+        here(p).chunk != c || p->off != p->fill ||
+        atomic_load_explicit(&c->owner.refs, memory_order_acquire) != 1)
+        return;
+    release_segments(c, p->seg, atomic_load_explicit(&c->n_segs, memory_order_relaxed));
+    atomic_store_explicit(&c->n_segs, 0, memory_order_relaxed);
+    atomic_store_explicit(&c->done, 0, memory_order_relaxed);
+    p->fill = p->off = p->seg = 0;
+    p->msg_chunk = c;
+    p->msg_at = p->msg_segs = 0;
+    p->sent.chunk = NULL;
+}
+
 uint64_t sf_pipe_drop(struct sf_pipe *p, bool *credit)
 {
     struct sf_msg m;

@@ -159,6 +159,12 @@ int sf_pipe_next_frame(struct sf_pipe *p, uint8_t *flags, const uint8_t **data, 
 /* For framing steps: `n` messages that were handed out as frames are accepted. As sf_pipe_sent. */
 bool sf_pipe_sent_messages(struct sf_pipe *p, uint64_t n);
 
+/*
+ * For who is both ends at the moment: writes from the chunk's start again if all
+ * was taken and nobody holds a slice of it.
+ */
+void sf_pipe_recycle(struct sf_pipe *p);
+
 /* Drops all that is published: number of messages. `*credit` as in sf_pipe_get. */
 uint64_t sf_pipe_drop(struct sf_pipe *p, bool *credit);
 

@@ -1,0 +1,391 @@
+/*
+ * The direct path: calls that do their connections' I/O by themselves.
+ *
+ *   LOOP --sf_lease_grant, in the loop--> SOCKET     reading: asked for by a recv that waits
+ *     ^                                      |
+ *     +--------- sf_lease_return ------------+       under the turn: a call that will not read
+ *                                                    any more, the tick of an unused lease, or
+ *                                                    the loop, which has to end the connection
+ */
+#include "core/lease.h"
+#include "base/clock.h"
+#include "core/conn.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <sched.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+enum {
+    FEW = 16,             /* connections of a socket that reads by itself */
+    TICK_MS = 10,         /* an unused lease goes back after one to two */
+    FRUITLESS = 2,        /* looks in vain, then it goes back too */
+    FLUSH_BYTES = 32768,  /* a stream's sender writes by itself when so much has gathered */
+    STREAK = 8,           /* sends in a row that make a stream, */
+    STREAK_NS = 2000,     /* each so soon after the last one's end */
+    SPIN_NS = 20000,      /* how long a recv looks again before it sleeps */
+    CROWDED_NS = 200000,  /* a yield that takes so long says that the core is wanted */
+    SPIN_SKIP_MIN = 32,   /* waits that do not, after it was in vain twice */
+    SPIN_SKIP_MAX = 512,
+};
+
+/* --- Sending ------------------------------------------------------------ */
+
+/* After dropping a token: what the loop wanted meanwhile. */
+static void look_later(struct sf_conn *c)
+{
+    if (atomic_load(&c->later))
+        sf_conn_poke(c, atomic_exchange(&c->later, 0));
+}
+
+/* Writes what the pipe holds. `idle`: the loop will not look unless told. Whether the stream took all. */
+static bool write_out(struct sf_conn *c, struct sf_link *l, bool idle)
+{
+    bool credit = false, slept = false;
+    int err = -EBUSY;
+
+    if (sf_lock_try(&c->writer)) {
+        if (c->direct) {
+            do {
+                err = sf_send_some(c, l);
+                if (err == 0)
+                    sf_pipe_recycle(l->out);
+                slept = err == 0 && idle && sf_pipe_sleep(l->out, &credit);
+            } while (err == 0 && idle && !slept);
+        }
+        sf_lock_drop(&c->writer);
+        look_later(c);
+    }
+    l->unflushed = 0;
+    if (credit)
+        sf_link_post(l, SF_EVENT_WRITABLE);
+    if (idle ? !slept : err < 0 && err != -EBUSY)
+        sf_conn_poke(c, SF_TODO_DRAIN);
+    return err == 0;
+}
+
+void sf_direct_sent(struct sf_link *l)
+{
+    struct sifr_socket *s = l->socket;
+    struct sf_conn *c = l->conn;
+    uint64_t now;
+
+    if (!sf_pipe_must_wake(l->out)) {
+        if (l->unflushed >= FLUSH_BYTES && atomic_load_explicit(&c->streaming, memory_order_relaxed))
+            write_out(c, l, false);
+        return;
+    }
+    now = sf_clock_ns();
+    s->streak = now - s->write_end_ns < STREAK_NS ? s->streak + 1 : 0;
+    if (s->streak >= STREAK) {
+        s->streak = 0;
+        atomic_store(&c->streaming, 1);
+        sf_conn_poke(c, SF_TODO_DRAIN);
+        return;
+    }
+    s->asked = write_out(c, l, true);
+    s->write_end_ns = sf_clock_ns();
+}
+
+bool sf_direct_drain(struct sifr_socket *s)
+{
+    SF_LIST_EACH(it, after, &s->base.peers) {
+        struct sf_link *l = sf_link_of(SF_CONTAINER(it, struct sf_peer, node));
+
+        if (l->conn && atomic_load_explicit(&l->out->wants_room, memory_order_relaxed))
+            write_out(l->conn, l, false);
+    }
+    return atomic_load(&s->inbox) != NULL;
+}
+
+/* --- Reading ------------------------------------------------------------ */
+
+static bool leased(const struct sf_link *l)
+{
+    return !sf_list_empty(&l->leased);
+}
+
+/* Whether something came for the pattern. */
+static bool read_one(struct sifr_socket *s, struct sf_link *l)
+{
+    const struct sf_pattern *pattern = s->base.pattern;
+    int n = sf_recv_some(l->conn);
+
+    if (n < 0) {
+        sf_lease_return(s, l);
+        return false;
+    }
+    if (n == 0)
+        return false;
+    if (sf_pipe_must_wake(l->in) && l->place == SF_LINK_ATTACHED && pattern->readable)
+        pattern->readable(&s->base, &l->peer);
+    return true;
+}
+
+/* The leased descriptors that have something; `fds` has room for FEW. Those with bytes read before need no look. */
+static void look_at_many(struct sifr_socket *s, struct pollfd *fds)
+{
+    int n = 0;
+
+    SF_LIST_EACH(it, after, &s->leases)
+        fds[n++] = (struct pollfd){
+            .fd = SF_CONTAINER(it, struct sf_link, leased)->conn->stream->fd, .events = POLLIN};
+    poll(fds, (nfds_t)n, 0);
+}
+
+bool sf_direct_read(struct sifr_socket *s)
+{
+    struct pollfd fds[FEW];
+    bool many = s->n_leases > 1, came = false;
+    int n = 0;
+
+    s->lease_calls++;
+    s->asked = false;
+    if (many)
+        look_at_many(s, fds);
+    SF_LIST_EACH(it, after, &s->leases) {
+        struct sf_link *l = SF_CONTAINER(it, struct sf_link, leased);
+
+        if (!many || fds[n].revents || l->in->raw)
+            came |= read_one(s, l);
+        n++;
+    }
+    return came;
+}
+
+bool sf_direct_glance(struct sifr_socket *s)
+{
+    if (s->n_leases == 0)
+        return false;
+    if (sf_direct_read(s)) {
+        s->fruitless = 0;
+        return true;
+    }
+    if (++s->fruitless >= FRUITLESS) {
+        s->fruitless = 0;
+        sf_lease_return_all(s);
+    }
+    return false;
+}
+
+bool sf_direct_spin(struct sifr_socket *s)
+{
+    uint64_t now, end;
+    bool came;
+
+    if (s->spin_skip) {
+        s->spin_skip--;
+        return false;
+    }
+    now = sf_clock_ns();
+    end = now + SPIN_NS;
+    do {
+        uint64_t before = now;
+
+        sched_yield();
+        came = sf_direct_read(s);
+        now = sf_clock_ns();
+        /* Somebody else had work for this core: who sleeps is given it back sooner than who yields. */
+        if (now - before > CROWDED_NS)
+            s->spin_skip = SPIN_SKIP_MAX;
+        else if (came)
+            s->spin_next = 0;
+        if (came)
+            return true;
+        if (atomic_load_explicit(&s->inbox, memory_order_relaxed) || s->n_leases == 0 ||
+            sf_lock_wanted(&s->turn) || s->spin_skip)
+            return false;
+    } while (now < end);
+    s->spin_skip = s->spin_next;
+    s->spin_next = !s->spin_next ? SPIN_SKIP_MIN / 2
+                   : s->spin_next < SPIN_SKIP_MAX ? s->spin_next * 2 : SPIN_SKIP_MAX;
+    return false;
+}
+
+static void watch(struct sifr_socket *s, struct sf_watcher *w)
+{
+    sf_lock_take(&s->watch_lock);
+    sf_list_push(&s->watchers, &w->node);
+    atomic_fetch_add(&s->n_watchers, 1);
+    sf_lock_drop(&s->watch_lock);
+}
+
+static void unwatch(struct sifr_socket *s, struct sf_watcher *w)
+{
+    sf_lock_take(&s->watch_lock);
+    sf_list_remove(&w->node);
+    atomic_fetch_sub(&s->n_watchers, 1);
+    sf_lock_drop(&s->watch_lock);
+}
+
+int sf_direct_wait(struct sifr_socket *s, uint32_t ticket, int64_t ms)
+{
+    struct sf_watcher w = {.bell = &s->bell, .fd = s->wake_fd};
+    struct pollfd fds[FEW + 1];
+    struct timespec t = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
+    int n = 0, got = 0, err = 0;
+
+    SF_LIST_EACH(it, after, &s->leases)
+        fds[n++] = (struct pollfd){
+            .fd = SF_CONTAINER(it, struct sf_link, leased)->conn->stream->fd, .events = POLLIN};
+    fds[n++] = (struct pollfd){.fd = s->wake_fd, .events = POLLIN};
+    sf_socket_ref(s); /* its descriptors stay until we are back */
+    sf_list_init(&w.node);
+    watch(s, &w);
+    sf_socket_leave(s);
+    /* As with a bell: we count in n_watchers, then look at the rings; who rings does the reverse. */
+    if (atomic_load(&s->bell.rings) == ticket)
+        got = ppoll(fds, (nfds_t)n, ms < 0 ? NULL : &t, NULL);
+    if (got < 0 && errno == EINTR)
+        err = -EINTR;
+    else if (got == 0 && ms >= 0 && atomic_load(&s->bell.rings) == ticket)
+        err = -EAGAIN;
+    unwatch(s, &w);
+    if (got > 0 && fds[n - 1].revents) {
+        uint64_t count;
+        ssize_t size = read(w.fd, &count, sizeof count);
+
+        (void)size;
+    }
+    atomic_store(&s->lease_poller, 0);
+    return err;
+}
+
+/* --- Leases ------------------------------------------------------------- */
+
+bool sf_lease_ready(struct sifr_socket *s)
+{
+    int none = 0;
+
+    if (s->n_leases == 0)
+        return false;
+    if (s->wake_fd < 0) {
+        s->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+        if (s->wake_fd < 0) {
+            sf_lease_return_all(s);
+            return false;
+        }
+    }
+    return atomic_compare_exchange_strong(&s->lease_poller, &none, 1);
+}
+
+static bool are_few(struct sifr_socket *s)
+{
+    int n = 0;
+
+    SF_LIST_EACH(it, after, &s->base.peers)
+        if (++n > FEW)
+            return false;
+    return true;
+}
+
+void sf_lease_ask(struct sifr_socket *s)
+{
+    if (atomic_load(&s->fd) >= 0 || !are_few(s)) {
+        sf_lease_return_all(s);
+        return;
+    }
+    SF_LIST_EACH(it, after, &s->base.peers) {
+        struct sf_link *l = sf_link_of(SF_CONTAINER(it, struct sf_peer, node));
+
+        if (!l->conn || l->lease_asked || !l->peer.connected)
+            continue;
+        l->lease_asked = true;
+        sf_conn_poke(l->conn, SF_TODO_LEASE);
+    }
+}
+
+void sf_lease_take(struct sifr_socket *s, struct sf_link *l)
+{
+    if (leased(l))
+        return;
+    sf_list_push(&s->leases, &l->leased);
+    s->n_leases++;
+    if (l->place != SF_LINK_ATTACHED || atomic_load(&s->fd) >= 0 || s->n_leases > FEW)
+        sf_lease_return(s, l);
+}
+
+void sf_lease_return(struct sifr_socket *s, struct sf_link *l)
+{
+    struct sf_conn *c = l->conn;
+
+    if (leased(l)) {
+        sf_list_remove(&l->leased);
+        s->n_leases--;
+    }
+    if (!c || atomic_load(&c->reader) != SF_READER_SOCKET)
+        return;
+    l->lease_asked = false;
+    atomic_store(&c->reader, SF_READER_LOOP);
+    sf_conn_poke(c, SF_TODO_READ | atomic_exchange(&c->later, 0));
+}
+
+void sf_lease_return_all(struct sifr_socket *s)
+{
+    while (!sf_list_empty(&s->leases))
+        sf_lease_return(s, SF_CONTAINER(s->leases.next, struct sf_link, leased));
+}
+
+void sf_lease_waited(struct sifr_socket *s)
+{
+    if (!s->ticks_rest)
+        return;
+    s->ticks_rest = false;
+    SF_LIST_EACH(it, after, &s->leases)
+        sf_conn_poke(SF_CONTAINER(it, struct sf_link, leased)->conn, SF_TODO_LEASE);
+}
+
+/* ═══ above: calls on the socket, which have its turn; below: the loop ═══ */
+
+void sf_lease_grant(struct sf_conn *c)
+{
+    if (c->state != SF_CONN_READY || c->closing || c->dying)
+        return;
+    if (atomic_load(&c->reader) == SF_READER_SOCKET) {
+        if (!sf_timer_armed(&c->timer))
+            sf_loop_timer(c->loop, &c->timer, TICK_MS);
+        return;
+    }
+    if (!sf_recv_leasable(c))
+        return;
+    if (sf_loop_watch(c->loop, &c->watch, c->wants_write ? SF_WRITE : 0) != 0) {
+        sf_conn_lost(c);
+        return;
+    }
+    sf_loop_timer(c->loop, &c->timer, TICK_MS);
+    atomic_store(&c->reader, SF_READER_SOCKET);
+    sf_link_post(c->link, SF_EVENT_LEASED);
+    /*
+     * A link that has been detached hears nothing. Who detaches marks it, then
+     * looks at `reader`; we store that, then look at the mark: one of us, or
+     * both, takes it back.
+     */
+    if (atomic_load(&c->link->events) & SF_EVENT_DEAD) {
+        atomic_store(&c->reader, SF_READER_LOOP);
+        sf_recv_fill(c);
+    }
+}
+
+void sf_lease_tick(struct sf_conn *c)
+{
+    struct sifr_socket *s = c->socket;
+    bool rest = false;
+
+    if (atomic_load(&c->reader) != SF_READER_SOCKET)
+        return;
+    if (sf_lock_try(&s->turn)) {
+        if (s->lease_calls != c->lease_seen) {
+            c->lease_seen = s->lease_calls;
+        } else if (atomic_load(&s->lease_poller)) {
+            /* It has been waiting for a whole tick: we would only wake up in vain. */
+            rest = s->ticks_rest = true;
+        } else if (leased(c->link)) {
+            sf_lease_return(s, c->link);
+        }
+        sf_lock_drop(&s->turn);
+        sf_socket_try(s);
+    }
+    if (!rest && c->state == SF_CONN_READY && atomic_load(&c->reader) == SF_READER_SOCKET)
+        sf_loop_timer(c->loop, &c->timer, TICK_MS);
+}

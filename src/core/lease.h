@@ -1,0 +1,54 @@
+#ifndef SF_CORE_LEASE_H
+#define SF_CORE_LEASE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/link.h"
+#include "core/socket.h"
+
+/*
+ * The direct path: calls on a socket that do its connections' I/O themselves,
+ * so that a message crosses no thread. All with the socket's turn.
+ */
+
+/* A message was put into the link's out-pipe: writes it, or leaves it to the loop. */
+void sf_direct_sent(struct sf_link *l);
+
+/* Writes what the full out-pipes hold. Whether anything changed. */
+bool sf_direct_drain(struct sifr_socket *s);
+
+/* Reads at the leased connections, without waiting. Whether something came for the pattern. Outside of slots. */
+bool sf_direct_read(struct sifr_socket *s);
+
+/* A look at the leased connections by a call that will not wait. As sf_direct_read. */
+bool sf_direct_glance(struct sifr_socket *s);
+
+/* Reads again and again for some microseconds. As sf_direct_read. */
+bool sf_direct_spin(struct sifr_socket *s);
+
+/*
+ * Waits until a leased descriptor is readable, the socket was rung after
+ * `ticket`, or `ms` are over (-1: no limit), after sf_lease_ready said yes. The
+ * turn is given back, and the caller has a reference of `s` to give back when it
+ * has tried to enter again. 0, -EAGAIN, -EINTR.
+ */
+int sf_direct_wait(struct sifr_socket *s, uint32_t ticket, int64_t ms);
+
+/* Asks for the reading of the socket's connections, if they are few. */
+void sf_lease_ask(struct sifr_socket *s);
+
+/* Whether there are leases and nobody waits at them yet: the caller is to do it now. */
+bool sf_lease_ready(struct sifr_socket *s);
+
+/* A wait is over. */
+void sf_lease_waited(struct sifr_socket *s);
+
+/* The loop granted it. */
+void sf_lease_take(struct sifr_socket *s, struct sf_link *l);
+
+/* Gives the reading of one / of all back to their loops. */
+void sf_lease_return(struct sifr_socket *s, struct sf_link *l);
+void sf_lease_return_all(struct sifr_socket *s);
+
+#endif
