@@ -47,18 +47,20 @@ void sf_pipe_unref(struct sf_pipe *p)
 
 void sf_pipe_set_mark(struct sf_pipe *p, int end, int messages)
 {
-    int a, b;
+    int a, b, all;
 
     atomic_store(&p->marks[end], messages);
-    a = atomic_load(&p->marks[0]);
-    b = atomic_load(&p->marks[1]);
-    if (a < 0 || b < 0)
-        a = a < 0 ? b : a;
-    else if (a == 0 || b == 0 || a > INT32_MAX - b)
-        a = 0;
-    else
-        a += b;
-    atomic_store(&p->mark, a < 0 ? 0 : a);
+    do { /* again if the other end has set its own meanwhile: the last store must know both */
+        a = atomic_load(&p->marks[0]);
+        b = atomic_load(&p->marks[1]);
+        if (a < 0 || b < 0)
+            all = a < 0 ? b : a;
+        else if (a == 0 || b == 0 || a > INT32_MAX - b)
+            all = 0;
+        else
+            all = a + b;
+        atomic_store(&p->mark, all < 0 ? 0 : all);
+    } while (atomic_load(&p->marks[0]) != a || atomic_load(&p->marks[1]) != b);
 }
 
 /* --- The writer's ------------------------------------------------------ */
