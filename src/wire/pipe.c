@@ -250,23 +250,74 @@ int sf_pipe_put(struct sf_pipe *p, struct sf_msg *m, unsigned flags)
     return 0;
 }
 
+/*
+ * Makes `need` bytes before the message under way: what msg_chunk has of it
+ * moves to a new chunk behind them. There are no raw bytes. 0 or -ENOMEM.
+ */
+static int make_way(struct sf_pipe *p, size_t need)
+{
+    struct sf_chunk *old = p->msg_chunk, *c;
+    uint32_t moved = (old == p->tail ? p->fill : p->open_end) - p->msg_at;
+    uint32_t segs = atomic_load_explicit(&old->n_segs, memory_order_relaxed) - p->msg_segs;
+    size_t size = need + moved + (segs + 1) * sizeof(struct sf_segment);
+
+    if (need > SF_CHUNK_MAX)
+        return -ENOMEM;
+    c = sf_chunk_new(size > p->grow ? size : p->grow, p->meta);
+    if (!c)
+        return -ENOMEM;
+    memcpy(c->bytes + need, old->bytes + p->msg_at, moved);
+    for (uint32_t i = 0; i < segs; i++) {
+        struct sf_segment *from = sf_chunk_segment(old, p->msg_segs + i);
+        struct sf_segment *to = sf_chunk_segment(c, i);
+
+        to->data = from->data;
+        to->size = from->size;
+        to->owner = from->owner;
+        to->at = from->at - p->msg_at + (uint32_t)need;
+    }
+    atomic_store_explicit(&c->n_segs, segs, memory_order_relaxed);
+    atomic_store_explicit(&c->next, atomic_load_explicit(&old->next, memory_order_relaxed),
+                          memory_order_relaxed);
+    atomic_store_explicit(&old->n_segs, p->msg_segs, memory_order_relaxed);
+    atomic_store_explicit(&old->next, c, memory_order_relaxed);
+    if (p->tail == old) {
+        p->tail = c;
+        p->fill = (uint32_t)need + moved;
+    } else {
+        p->open_end = (uint32_t)need + moved;
+    }
+    atomic_store_explicit(&old->done, p->msg_at | SF_CHUNK_FINAL, memory_order_release);
+    p->msg_chunk = c;
+    p->msg_at = (uint32_t)need;
+    p->msg_segs = 0;
+    return 0;
+}
+
 int sf_pipe_put_command(struct sf_pipe *p, const char *name, const void *body, size_t size)
 {
+    uint8_t header[SF_FRAME_HEADER_MAX], *to;
     size_t n = strlen(name), all = 1 + n + size;
-    uint8_t *to;
-    int err;
+    size_t head = sf_frame_put(header, SF_FRAME_COMMAND, all);
+    bool open = p->open;
+    int err = open ? make_way(p, head + all) : reserve(p, head + all);
 
-    err = reserve(p, SF_FRAME_HEADER_MAX + all);
     if (err)
         return err;
-    to = p->tail->bytes + p->fill;
-    to += sf_frame_put(to, SF_FRAME_COMMAND, all);
+    to = open ? p->msg_chunk->bytes : p->tail->bytes + p->fill;
+    memcpy(to, header, head);
+    to += head;
     *to++ = (uint8_t)n;
     memcpy(to, name, n);
     if (size)
         memcpy(to + n, body, size);
-    p->fill = (uint32_t)(to + n + size - p->tail->bytes);
-    sf_pipe_commit(p);
+    if (open) {
+        p->dirty = true;
+        p->written++;
+    } else {
+        p->fill += (uint32_t)(head + all);
+        sf_pipe_commit(p);
+    }
     sf_pipe_publish(p);
     return 0;
 }

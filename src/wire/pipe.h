@@ -96,7 +96,11 @@ bool sf_pipe_has_room(struct sf_pipe *p);
 /* Appends a frame; `flags`: SF_FRAME_MORE or _COMMAND. Large bytes are shared. 0 or -ENOMEM (rolled back). */
 int sf_pipe_put(struct sf_pipe *p, struct sf_msg *m, unsigned flags);
 
-/* Appends a command frame as a message of its own, whatever the mark. 0 or -ENOMEM. */
+/*
+ * Appends a command frame as a message of its own, whatever the mark. One that comes while a
+ * message is under way goes before it, for a peer may not see commands between its frames. 0 or
+ * -ENOMEM (nothing changed).
+ */
 int sf_pipe_put_command(struct sf_pipe *p, const char *name, const void *body, size_t size);
 
 /* Takes back the frames of the incomplete message. Raw bytes go too. */
