@@ -579,6 +579,15 @@ static void fetch_cell(struct sf_pipe *p)
     if (put_bytes(p, &m, 0) == 0) {
         sf_pipe_commit(p);
         sf_pipe_publish(p);
+    } else { /* it may be the last for long: back it goes, unless there is a newer one */
+        sf_lock_take(&p->cell_lock);
+        had = p->has_cell;
+        if (!had)
+            p->cell = m;
+        p->has_cell = true;
+        sf_lock_drop(&p->cell_lock);
+        if (!had)
+            return;
     }
     sf_msg_close(&m);
 }
