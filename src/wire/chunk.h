@@ -28,7 +28,8 @@ struct sf_segment {
     uint8_t *data;
     uint64_t size;
     struct sf_owner *owner; /* shares; NULL: constant */
-    uint32_t at;            /* how many of the chunk's bytes come before it */
+    _Atomic uint32_t at;    /* how many of the chunk's bytes come before it; a reader may look at
+                               one that is not shown yet, and is rolled back and written anew */
 };
 
 struct sf_chunk {

@@ -179,6 +179,12 @@ void sf_pipe_publish(struct sf_pipe *p)
     atomic_store_explicit(&p->msg_chunk->done, p->msg_at, memory_order_release);
 }
 
+/* How many bytes stand before the segment. Only if these are shown may more of it be read. */
+static uint32_t before(const struct sf_segment *s)
+{
+    return atomic_load_explicit(&s->at, memory_order_relaxed);
+}
+
 static void add_segment(struct sf_pipe *p, uint8_t *data, uint64_t size, struct sf_owner *owner)
 {
     uint32_t n = atomic_load_explicit(&p->tail->n_segs, memory_order_relaxed);
@@ -187,7 +193,7 @@ static void add_segment(struct sf_pipe *p, uint8_t *data, uint64_t size, struct 
     s->data = data;
     s->size = size;
     s->owner = owner;
-    s->at = p->fill;
+    atomic_store_explicit(&s->at, p->fill, memory_order_relaxed);
     atomic_store_explicit(&p->tail->n_segs, n + 1, memory_order_release);
 }
 
@@ -274,7 +280,7 @@ static int make_way(struct sf_pipe *p, size_t need)
         to->data = from->data;
         to->size = from->size;
         to->owner = from->owner;
-        to->at = from->at - p->msg_at + (uint32_t)need;
+        atomic_init(&to->at, before(from) - p->msg_at + (uint32_t)need);
     }
     atomic_store_explicit(&c->n_segs, segs, memory_order_relaxed);
     atomic_store_explicit(&c->next, atomic_load_explicit(&old->next, memory_order_relaxed),
@@ -490,7 +496,7 @@ static void walk(struct place *at, struct found *f)
         at->seg < atomic_load_explicit(&at->chunk->n_segs, memory_order_acquire)) {
         struct sf_segment *s = sf_chunk_segment(at->chunk, at->seg);
 
-        if (s->at == at->off) {
+        if (before(s) == at->off) {
             f->segment = s;
             f->data = s->data;
             at->seg++;
@@ -732,9 +738,9 @@ int sf_pipe_gather(struct sf_pipe *p, struct iovec *iov, int n, size_t limit, si
         struct sf_segment *s = at.seg < segs ? sf_chunk_segment(at.chunk, at.seg) : NULL;
         size_t part;
 
-        if (s && s->at > end)
+        if (s && before(s) > end)
             s = NULL;
-        if (s && s->at == at.off) {
+        if (s && before(s) == at.off) {
             part = s->size - in_seg;
             if (part > limit - total)
                 part = limit - total;
@@ -742,7 +748,7 @@ int sf_pipe_gather(struct sf_pipe *p, struct iovec *iov, int n, size_t limit, si
             at.seg++;
             in_seg = 0;
         } else if (at.off < end) {
-            part = (s ? s->at : end) - at.off;
+            part = (s ? before(s) : end) - at.off;
             if (part > limit - total)
                 part = limit - total;
             iov[used++] = (struct iovec){at.chunk->bytes + at.off, part};
@@ -770,9 +776,9 @@ static void pass(struct place *at, uint64_t *in_seg, uint64_t n)
         struct sf_segment *s = at->seg < segs ? sf_chunk_segment(at->chunk, at->seg) : NULL;
         uint64_t part;
 
-        if (s && s->at > end)
+        if (s && before(s) > end)
             s = NULL;
-        if (s && s->at == at->off) {
+        if (s && before(s) == at->off) {
             part = s->size - *in_seg;
             if (part > n) {
                 *in_seg += n;
@@ -781,7 +787,7 @@ static void pass(struct place *at, uint64_t *in_seg, uint64_t n)
             *in_seg = 0;
             at->seg++;
         } else if (at->off < end) {
-            part = (s ? s->at : end) - at->off;
+            part = (s ? before(s) : end) - at->off;
             if (part > n)
                 part = n;
             at->off += (uint32_t)part;
