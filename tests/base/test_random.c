@@ -67,6 +67,7 @@ END_TEST
 START_TEST(a_forked_child_draws_other_numbers)
 {
     uint32_t numbers[2 * NUMBERS];
+    char *others = (char *)(numbers + NUMBERS);
     int fds[2];
     pid_t pid;
 
@@ -80,7 +81,7 @@ START_TEST(a_forked_child_draws_other_numbers)
     close(fds[1]);
     draw(numbers);
     for (size_t got = 0; got < NUMBERS * sizeof *numbers;) {
-        ssize_t n = read(fds[0], (char *)(numbers + NUMBERS) + got, NUMBERS * sizeof *numbers - got);
+        ssize_t n = read(fds[0], others + got, NUMBERS * sizeof *numbers - got);
 
         ck_assert_int_gt(n, 0);
         got += (size_t)n;
