@@ -40,12 +40,16 @@ struct side {
     _Atomic int over;
 };
 
+/* One look a round: if the pipe says no, the reader must tell of whatever it takes from then on. */
 static void wait_for_room(struct side *s)
 {
-    while (!sf_pipe_has_room(s->pipe)) {
+    bool room = false;
+
+    while (!room) {
         uint32_t ticket = sf_bell_enter(&s->room);
 
-        if (!sf_pipe_has_room(s->pipe))
+        room = sf_pipe_has_room(s->pipe);
+        if (!room)
             sf_bell_wait(&s->room, ticket, -1);
         sf_bell_leave(&s->room);
     }
