@@ -7,7 +7,7 @@
 #include <sched.h>
 #include <stdatomic.h>
 
-enum { THREADS = 4, MESSAGES = 4000, SMALL_MESSAGES = 1000, PAD_MAX = 12000 };
+enum { THREADS = 4, MESSAGES = 2000, SMALL_MESSAGES = 500, PAD_MAX = 12000 };
 
 static struct {
     sifr_socket_t *in, *out, *back; /* which, the test says */

@@ -18,10 +18,10 @@ static void close_pipe(void)
 }
 
 static const size_t sizes[] = {0,    1,    33,   34,    255,   256,   1000,   SF_PIPE_INLINE,
-                               8193, 8200, 9000, 32768, 40000, 65536, 1000000};
+                               8193, 8200, 9000, 32768, 40000, 65536, 200000};
 
 enum { SIZES = sizeof sizes / sizeof *sizes, MORE = SF_FRAME_MORE, COMMAND = SF_FRAME_COMMAND,
-       MARK_ROUNDS = 20000 };
+       MARK_ROUNDS = 4000 };
 
 /* A message that says when its bytes are let go. */
 static int frees;
@@ -413,7 +413,7 @@ static void meet(_Atomic int *at, int n)
 {
     atomic_fetch_add(at, 1);
     for (int i = 1; atomic_load(at) < n; i++) /* spins, so that both go on at once */
-        if (i % 10000 == 0)
+        if (i % 1000 == 0)
             sched_yield();
 }
 
@@ -749,7 +749,8 @@ static size_t gather_all(struct sf_pipe *q, uint8_t *to)
 START_TEST(bytes_go_out_whatever_is_accepted_at_a_time)
 {
     sf_pipe_unref(filled_pipe());
-    for (size_t cut = 0; cut <= wire_size; cut++) {
+    /* Every byte, but for the inside of the segment, where all are alike. */
+    for (size_t cut = 0; cut <= wire_size; cut += cut > 1000 && cut < 8000 ? 17 : 1) {
         struct sf_pipe *q = filled_pipe();
 
         ck_assert_uint_eq(gather_all(q, got), wire_size);
@@ -1119,7 +1120,7 @@ END_TEST
 
 /* --- Random operations beside a model ---------------------------------- */
 
-enum { MODEL_MAX = 400 };
+enum { MODEL_MAX = 100 };
 
 struct model_frame {
     size_t size;
