@@ -297,6 +297,7 @@ static void shut_down(struct sifr_ctx *c)
             sf_socket_ring(SF_CONTAINER(it, struct sifr_socket, node));
     }
     sf_lock_drop(&c->lock);
+    sf_inproc_forget(c);
 }
 
 int sifr_ctx_shutdown(sifr_ctx_t *ctx)
@@ -353,7 +354,6 @@ int sifr_ctx_term(sifr_ctx_t *ctx)
     for (size_t i = 0; i < c->n_loops; i++)
         sf_loop_free(c->loops[i]);
     sf_free(c->loops);
-    sf_inproc_forget(c);
     sf_map_fini(&c->names);
     atomic_store(&c->tag, 0);
     pool_give(c);

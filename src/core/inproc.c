@@ -1,5 +1,6 @@
 /* inproc: names in a context, and links that meet there. */
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "core/socket.h"
 
 #include <errno.h>
@@ -97,7 +98,8 @@ static int meet(struct sf_link **out, struct sf_link *a, struct sifr_socket *bou
     sf_pipe_set_mark(b->out, 0, atomic_load(&bound->hwm[0]));
     atomic_store(&b->in->asleep, 1);
     atomic_store(&b->other, sf_link_ref(a));
-    atomic_store(&a->other, sf_link_ref(b));
+    if (!a->orphan) /* nobody is there to be told anything */
+        atomic_store(&a->other, sf_link_ref(b));
     *out = b;
     return 0;
 }
@@ -156,6 +158,36 @@ int sf_inproc_connect(struct sifr_socket *s, const char *name, struct sf_link **
     return 0;
 }
 
+/* Ends the wait of orphans that were to wait no longer than to `now`, ms. */
+static void drop_orphans(struct sifr_ctx *ctx, uint64_t now)
+{
+    struct sf_list gone;
+
+    sf_list_init(&gone);
+    sf_lock_take(&ctx->lock);
+    SF_LIST_EACH(it, after, &ctx->pending) {
+        struct sf_link *l = SF_CONTAINER(it, struct sf_link, pending);
+
+        if (l->orphan && l->orphan_until <= now) {
+            sf_list_remove(it);
+            sf_list_push(&gone, it);
+        }
+    }
+    sf_lock_drop(&ctx->lock);
+    while (!sf_list_empty(&gone)) {
+        struct sf_link *l = SF_CONTAINER(gone.next, struct sf_link, pending);
+
+        sf_list_remove(&l->pending);
+        sf_link_unref(l); /* the row's; its messages go with it */
+    }
+}
+
+/* Nothing but memory waits for that, so it is done when somebody comes by. */
+static void drop_expired(struct sifr_ctx *ctx)
+{
+    drop_orphans(ctx, sf_clock_ms());
+}
+
 int sf_inproc_bind(struct sifr_socket *s, const char *name, struct sf_list *met)
 {
     struct sifr_ctx *ctx = s->ctx;
@@ -176,6 +208,7 @@ int sf_inproc_bind(struct sifr_socket *s, const char *name, struct sf_list *met)
             return -ENOMEM;
         }
     }
+    drop_expired(ctx);
     sf_lock_take(&ctx->lock);
     err = sf_map_put(&ctx->names, &n->node, n->name, size);
     if (err == 0) {
@@ -185,7 +218,7 @@ int sf_inproc_bind(struct sifr_socket *s, const char *name, struct sf_list *met)
             if (strcmp(a->name, name) != 0 || meet(&b, a, s) != 0)
                 continue;
             sf_list_remove(it);
-            if (n->id_size && (a->learnt = (uint8_t *)sf_alloc_text(n->id, n->id_size)) != NULL)
+            if (!a->orphan && n->id_size && (a->learnt = (uint8_t *)sf_alloc_text(n->id, n->id_size)) != NULL)
                 a->learnt_size = n->id_size;
             sf_list_push(met, &b->pending); /* free for our use: it never waits for a bind */
         }
@@ -199,8 +232,13 @@ int sf_inproc_bind(struct sifr_socket *s, const char *name, struct sf_list *met)
     SF_LIST_EACH(it, after, met) {
         struct sf_link *b = SF_CONTAINER(it, struct sf_link, pending);
 
-        sf_link_post(b, SF_EVENT_ATTACH);
-        sf_link_post(atomic_load(&b->other), SF_EVENT_CHANGED | SF_EVENT_WRITABLE);
+        struct sf_link *a = atomic_load(&b->other);
+
+        sf_link_post(b, SF_EVENT_ATTACH | (a->orphan ? SF_EVENT_ENDED : 0));
+        if (a->orphan)
+            sf_link_unref(a); /* the row's; `b` has its own */
+        else
+            sf_link_post(a, SF_EVENT_CHANGED | SF_EVENT_WRITABLE);
     }
     sf_socket_take_in(s);
     return 0;
@@ -272,8 +310,24 @@ void sf_inproc_end(struct sf_link *l)
     sf_link_unref(other);
 }
 
+void sf_inproc_leave(struct sf_link *l, int linger)
+{
+    struct sifr_ctx *ctx = l->socket->ctx;
+
+    drop_expired(ctx);
+    sf_lock_take(&ctx->lock);
+    if (linger != 0 && !l->bound_end && !atomic_load(&l->other) && !sf_list_empty(&l->pending) &&
+        !atomic_load(&ctx->terminating) && sf_pipe_ready(l->out)) { /* it has no reader but us yet */
+        l->orphan = true;
+        l->orphan_until = linger < 0 ? UINT64_MAX : sf_clock_ms() + (uint64_t)linger;
+        sf_link_ref(l); /* the row's */
+    }
+    sf_lock_drop(&ctx->lock);
+    if (!l->orphan)
+        sf_inproc_end(l);
+}
+
 void sf_inproc_forget(struct sifr_ctx *ctx)
 {
-    /* Every socket has closed, so every link has left and every name is free. */
-    sf_list_init(&ctx->pending);
+    drop_orphans(ctx, UINT64_MAX);
 }

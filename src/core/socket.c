@@ -448,7 +448,9 @@ void sf_socket_detach(struct sifr_socket *s, struct sf_link *l)
     l->place = SF_LINK_GONE;
     atomic_fetch_or(&l->events, SF_EVENT_DEAD);
     sf_lease_return(s, l);
-    if (l->peer.inproc)
+    if (l->peer.inproc && attached)
+        sf_inproc_leave(l, s->opt.linger);
+    else if (l->peer.inproc)
         sf_inproc_end(l);
     sf_link_unref(l); /* the socket's */
     if (attached && !atomic_load(&s->closed))

@@ -143,6 +143,8 @@ void sf_inproc_nudge(struct sf_link *l);   /* with no turn: lets the other side 
 void sf_inproc_nudge_all(struct sf_list *met); /* the same for what bind met; gives the references back */
 void sf_inproc_unbind(struct sifr_socket *s, const char *name);
 void sf_inproc_end(struct sf_link *l);    /* tells the other side that this link is gone */
-void sf_inproc_forget(struct sifr_ctx *ctx); /* term: frees connects that nobody answered */
+/* The same when the socket lets go of it: what it has sent waits `linger` ms for a bind. */
+void sf_inproc_leave(struct sf_link *l, int linger);
+void sf_inproc_forget(struct sifr_ctx *ctx); /* shutdown: nobody will bind any more */
 
 #endif
