@@ -767,6 +767,7 @@ static int make_link(struct sf_conn *c)
     sf_pipe_set_mark(l->in, 0, -1);
     sf_pipe_set_mark(l->out, 0, o->snd_hwm);
     sf_pipe_set_mark(l->in, 1, o->rcv_hwm);
+    sf_pipe_set_pins(l->in, c->socket->pins);
     atomic_store(&l->in->asleep, 1);
     c->link = l;
     return 0;

@@ -69,6 +69,7 @@ static int make_pipes(struct sf_link *l, bool conflate)
     sf_pipe_set_mark(l->out, 1, -1);
     sf_pipe_set_mark(l->in, 1, l->socket->opt.rcv_hwm);
     sf_pipe_set_mark(l->in, 0, -1);
+    sf_pipe_set_pins(l->in, l->socket->pins);
     atomic_store(&l->in->asleep, 1);
     return 0;
 }
@@ -96,6 +97,7 @@ static int meet(struct sf_link **out, struct sf_link *a, struct sifr_socket *bou
     }
     sf_pipe_set_mark(b->in, 1, atomic_load(&bound->hwm[1]));
     sf_pipe_set_mark(b->out, 0, atomic_load(&bound->hwm[0]));
+    sf_pipe_set_pins(b->in, bound->pins);
     atomic_store(&b->in->asleep, 1);
     atomic_store(&b->other, sf_link_ref(a));
     if (!a->orphan) /* nobody is there to be told anything */
@@ -218,7 +220,8 @@ int sf_inproc_bind(struct sifr_socket *s, const char *name, struct sf_list *met)
             if (strcmp(a->name, name) != 0 || meet(&b, a, s) != 0)
                 continue;
             sf_list_remove(it);
-            if (!a->orphan && n->id_size && (a->learnt = (uint8_t *)sf_alloc_text(n->id, n->id_size)) != NULL)
+            if (!a->orphan && n->id_size &&
+                (a->learnt = (uint8_t *)sf_alloc_text(n->id, n->id_size)) != NULL)
                 a->learnt_size = n->id_size;
             sf_list_push(met, &b->pending); /* free for our use: it never waits for a bind */
         }
@@ -317,7 +320,7 @@ void sf_inproc_leave(struct sf_link *l, int linger)
     drop_expired(ctx);
     sf_lock_take(&ctx->lock);
     if (linger != 0 && !l->bound_end && !atomic_load(&l->other) && !sf_list_empty(&l->pending) &&
-        !atomic_load(&ctx->terminating) && sf_pipe_ready(l->out)) { /* it has no reader but us yet */
+        !atomic_load(&ctx->terminating) && sf_pipe_ready(l->out)) { /* no reader but us yet */
         l->orphan = true;
         l->orphan_until = linger < 0 ? UINT64_MAX : sf_clock_ms() + (uint64_t)linger;
         sf_link_ref(l); /* the row's */

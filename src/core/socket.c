@@ -104,6 +104,8 @@ static void bury(struct sifr_socket *s)
     sf_options_fini(&s->opt);
     sf_free(s->base.state);
     sf_free(s->last_endpoint);
+    sf_pins_unref(s->pins);
+    s->pins = NULL;
     s->base.state = NULL;
     s->last_endpoint = NULL;
     pool_give(s);
@@ -126,8 +128,7 @@ static void init_socket(struct sifr_socket *s, struct sifr_ctx *ctx, const struc
     sf_list_init(&s->base.peers);
     s->ctx = ctx;
     sf_options_init(&s->opt);
-    s->opt.ipv6 = ctx->ipv6;
-    if (!ctx->blocky || (pattern->flags & SF_PATTERN_NO_LINGER))
+    if (pattern->flags & SF_PATTERN_NO_LINGER)
         s->opt.linger = 0;
     sf_list_init(&s->endpoints);
     sf_list_init(&s->parked);
@@ -158,6 +159,7 @@ int sf_socket_new(struct sifr_socket **out, struct sifr_ctx *ctx, int type)
 {
     const struct sf_pattern *pattern = sf_pattern_find(type);
     struct sifr_socket *s;
+    bool zero_copy;
     int err;
 
     if (!pattern)
@@ -172,8 +174,15 @@ int sf_socket_new(struct sifr_socket **out, struct sifr_ctx *ctx, int type)
         return -ENOMEM;
     sf_lock_take(&s->turn);
     init_socket(s, ctx, pattern);
+    sf_lock_take(&ctx->lock);
+    s->opt.ipv6 = ctx->ipv6;
+    if (!ctx->blocky)
+        s->opt.linger = 0;
+    zero_copy = ctx->zero_copy;
+    sf_lock_drop(&ctx->lock);
     s->base.state = sf_alloc(pattern->size);
-    err = s->base.state ? 0 : -ENOMEM;
+    s->pins = sf_pins_new(!zero_copy);
+    err = s->base.state && s->pins ? 0 : -ENOMEM;
     if (err == 0 && pattern->init)
         err = pattern->init(&s->base);
     if (err == 0) {
@@ -194,7 +203,9 @@ int sf_socket_new(struct sifr_socket **out, struct sifr_ctx *ctx, int type)
     if (err) {
         sf_options_fini(&s->opt);
         sf_free(s->base.state);
+        sf_pins_unref(s->pins);
         s->base.state = NULL;
+        s->pins = NULL;
         sf_lock_drop(&s->turn);
         pool_give(s);
         return err;
@@ -1093,6 +1104,7 @@ static int make_pipes(struct sifr_socket *s, struct sf_link *l)
     sf_pipe_set_mark(l->in, 0, -1);
     sf_pipe_set_mark(l->out, 0, s->opt.snd_hwm);
     sf_pipe_set_mark(l->in, 1, s->opt.rcv_hwm);
+    sf_pipe_set_pins(l->in, s->pins);
     atomic_store(&l->in->asleep, 1); /* nothing is there: its first message is news */
     return 0;
 }

@@ -50,6 +50,7 @@ struct sifr_socket {
     struct sf_options opt;
     struct sf_list endpoints; /* struct sf_endpoint_entry */
     struct sf_list parked;    /* struct sf_link.parked */
+    struct sf_pins *pins;     /* shares; fixed while the socket is open */
     struct sf_list finished;  /* struct sf_link.finish: to be detached when no slot runs */
     bool rcvmore;
     bool sndmore; /* a multipart message is being sent */

@@ -2,6 +2,7 @@
 #define SF_WIRE_CHUNK_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -32,9 +33,43 @@ struct sf_segment {
                                one that is not shown yet, and is rolled back and written anew */
 };
 
+/*
+ * What the messages that were received from one socket hold of chunks it has
+ * done with. A slice keeps its whole chunk; where too much is kept that way
+ * for too little, messages are copied instead. Counted, as messages outlive
+ * sockets: the socket, its in-pipes and the pinned chunks hold references.
+ */
+struct sf_pins {
+    _Atomic uint32_t refs;
+    bool copy_all;           /* SIFR_ZERO_COPY_RECV is 0; fixed at birth */
+    _Atomic uint32_t chunks; /* pinned now */
+    _Atomic uint64_t bytes;  /* their capacity */
+    _Atomic uint64_t wanted; /* of these: about what messages held when the reader went on */
+};
+
+struct sf_pins *sf_pins_new(bool copy_all); /* or NULL */
+struct sf_pins *sf_pins_ref(struct sf_pins *p);
+void sf_pins_unref(struct sf_pins *p); /* NULL is allowed */
+
+enum { SF_PINS_CHUNKS = 8, SF_PINS_RATIO = 4 };
+
+/* Whether the next message is to be copied. One chunk alone is never too much. */
+static inline bool sf_pins_tight(struct sf_pins *p)
+{
+    uint32_t chunks = atomic_load_explicit(&p->chunks, memory_order_relaxed);
+
+    if (chunks <= 1)
+        return p->copy_all;
+    return chunks > SF_PINS_CHUNKS || p->copy_all ||
+           atomic_load_explicit(&p->bytes, memory_order_relaxed) / SF_PINS_RATIO >
+               atomic_load_explicit(&p->wanted, memory_order_relaxed);
+}
+
 struct sf_chunk {
     struct sf_owner owner;  /* the pipe's reference, and one for each slice handed out */
     struct sf_meta *meta;   /* shares; of the connection it was read from, or NULL */
+    _Atomic(struct sf_pins *) pins; /* shares; where it counts since its reader left it, or NULL */
+    uint32_t wanted;        /* what it is counted with there */
     uint32_t size;          /* capacity of bytes[], segments included */
 
     /*
@@ -52,6 +87,12 @@ enum { SF_CHUNK_FINAL = 1u << 30, SF_CHUNK_MAX = 1 << 26 };
 
 /* A chunk for `size` bytes, one reference; NULL without memory. */
 struct sf_chunk *sf_chunk_new(size_t size, struct sf_meta *meta);
+
+/*
+ * A reader has done with the chunk, of which it has cut `slices` with `bytes`
+ * in all: gives its reference back, and counts the chunk if messages hold it.
+ */
+void sf_chunk_leave(struct sf_chunk *c, struct sf_pins *pins, uint32_t slices, uint64_t bytes);
 
 /* Called by the last sf_owner_unref. */
 void sf_chunk_free(struct sf_chunk *c);

@@ -27,6 +27,14 @@ struct sf_pipe *sf_pipe_ref(struct sf_pipe *p)
     return p;
 }
 
+/* The reader is done with its first chunk. */
+static void leave(struct sf_pipe *p, struct sf_chunk *c)
+{
+    sf_chunk_leave(c, p->pins, p->slices, p->sliced_bytes);
+    p->slices = 0;
+    p->sliced_bytes = 0;
+}
+
 void sf_pipe_unref(struct sf_pipe *p)
 {
     if (!p || atomic_fetch_sub_explicit(&p->refs, 1, memory_order_acq_rel) != 1)
@@ -37,10 +45,11 @@ void sf_pipe_unref(struct sf_pipe *p)
         struct sf_chunk *c = p->head;
 
         p->head = atomic_load_explicit(&c->next, memory_order_acquire);
-        sf_owner_unref(&c->owner);
+        leave(p, c);
     }
     if (p->has_cell)
         sf_msg_close(&p->cell);
+    sf_pins_unref(p->pins);
     sf_meta_unref(p->meta);
     sf_free(p);
 }
@@ -443,6 +452,11 @@ void sf_pipe_discard(struct sf_pipe *p, size_t n)
 
 /* --- The reader's ------------------------------------------------------ */
 
+void sf_pipe_set_pins(struct sf_pipe *p, struct sf_pins *pins)
+{
+    p->pins = sf_pins_ref(pins);
+}
+
 struct place {
     struct sf_chunk *chunk;
     uint32_t off, seg;
@@ -535,7 +549,7 @@ static void release_chunks(struct sf_pipe *p, const struct place *to)
         release_segments(c, p->seg, atomic_load_explicit(&c->n_segs, memory_order_relaxed));
         p->seg = 0;
         p->head = atomic_load_explicit(&c->next, memory_order_relaxed);
-        sf_owner_unref(&c->owner);
+        leave(p, c);
     }
     release_segments(to->chunk, p->seg, to->seg);
     p->off = to->off;
@@ -679,8 +693,11 @@ int sf_pipe_get(struct sf_pipe *p, struct sf_msg *m, bool *credit)
         sf_msg_init_slice(m, f.data, f.size, f.segment->owner);
         f.segment->owner = NULL; /* its reference is the message's now */
         m->flags = SF_MSG_SHARED;
-    } else {
+    } else if (!p->pins || !sf_pins_tight(p->pins) ||
+               sf_msg_init_copy(m, f.data, f.size) != 0) { /* without memory nothing is lost */
         sf_msg_init_slice(m, f.data, f.size, sf_owner_ref(&at.chunk->owner));
+        p->slices++;
+        p->sliced_bytes += f.size;
     }
     if (at.chunk->meta)
         m->meta = sf_meta_ref(at.chunk->meta);

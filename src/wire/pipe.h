@@ -67,6 +67,9 @@ struct sf_pipe {
     uint32_t off, seg; /* next frame of head: byte and segment; for a drainer, first not accepted */
     uint64_t took;     /* messages, ever */
     bool inside;       /* of a message: the next frame is not its first */
+    struct sf_pins *pins;  /* shares; NULL: nothing is counted. Set before the first read. */
+    uint32_t slices;       /* cut of head */
+    uint64_t sliced_bytes; /* and their size */
 
     /* The reader's, when it is a drainer: what has been handed to the stream. */
     struct {
@@ -126,6 +129,9 @@ void sf_pipe_commit(struct sf_pipe *p);  /* the frames accepted so far are a who
 void sf_pipe_publish(struct sf_pipe *p); /* shows what was committed to the reader */
 
 /* --- The reader's ------------------------------------------------------ */
+
+/* Counts in `pins` what received messages keep of this pipe. Before the first read. */
+void sf_pipe_set_pins(struct sf_pipe *p, struct sf_pins *pins);
 
 /* Whether there is a frame to get. */
 bool sf_pipe_ready(struct sf_pipe *p);
