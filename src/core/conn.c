@@ -974,15 +974,7 @@ void sf_dial_open(struct sf_conn *c)
         return;
     }
     if (err) {
-        if (err == -ECONNREFUSED &&
-            (c->profile->opt.reconnect_stop & SIFR_RECONNECT_STOP_CONN_REFUSED)) {
-            drop_stream(c);
-            sf_conn_event(c, SIFR_EVENT_CLOSED, (uint64_t)fd);
-            atomic_store(&c->stopped, 2);
-            sf_conn_close(c);
-            return;
-        }
-        sf_dial_again(c);
+        sf_dial_failed(c, err);
         return;
     }
     c->was_up = true;

@@ -56,7 +56,7 @@ static void dial(struct sf_conn *c, const struct sf_address *to)
 
     if (err) { /* ipc says so at once: there is no descriptor any more to name */
         sf_conn_event(c, SIFR_EVENT_CLOSED, (uint64_t)-1);
-        sf_dial_again(c);
+        sf_dial_failed(c, err);
         return;
     }
     c->watch.fd = c->stream->fd;
@@ -105,10 +105,27 @@ void sf_dial_attempt(struct sf_conn *c)
     back_off(c);
 }
 
+static bool has_next_address(const struct sf_conn *c)
+{
+    return c->lookup && c->next_address < c->lookup->n;
+}
+
+void sf_dial_failed(struct sf_conn *c, int err)
+{
+    if (err == -ECONNREFUSED && !has_next_address(c) &&
+        (c->profile->opt.reconnect_stop & SIFR_RECONNECT_STOP_CONN_REFUSED)) {
+        abandon(c);
+        atomic_store(&c->stopped, 2);
+        sf_conn_close(c);
+        return;
+    }
+    sf_dial_again(c);
+}
+
 void sf_dial_again(struct sf_conn *c)
 {
     abandon(c);
-    if (c->lookup && c->next_address < c->lookup->n) {
+    if (has_next_address(c)) {
         dial(c, &c->lookup->list[c->next_address++]);
         return;
     }
