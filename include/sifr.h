@@ -115,7 +115,11 @@ typedef struct sifr_ctx sifr_ctx_t;
 #define SIFR_MAX_SOCKETS 2
 /* r: the largest SIFR_MAX_SOCKETS, 65535. */
 #define SIFR_SOCKET_LIMIT 3
-/* w, >= 0 [-1: the system's], threads: priority of the I/O threads. */
+/*
+ * w, >= 0 [-1: the system's], threads: priority of the I/O threads, for a real-time policy; without
+ * one any value > 0 means nice -20. Of priority, policy and processors, what the system refuses to
+ * this process is left as it was.
+ */
 #define SIFR_THREAD_PRIORITY 3
 /* rw, >= 0 [-1: the system's], threads: scheduling policy of the I/O threads, e.g. SCHED_RR. */
 #define SIFR_THREAD_SCHED_POLICY 4
@@ -129,7 +133,10 @@ typedef struct sifr_ctx sifr_ctx_t;
 #define SIFR_THREAD_AFFINITY_CPU_REMOVE 8
 /* rw, any [0: none], threads: number put before the names of the I/O threads. */
 #define SIFR_THREAD_NAME_PREFIX 9
-/* rw, 0 or 1 [1], sockets: received messages may stay in the buffer they were read into. */
+/*
+ * rw, >= 0 [1], sockets: received messages may stay in the buffer they were read into; 0: each gets
+ * memory of its own.
+ */
 #define SIFR_ZERO_COPY_RECV 10
 /* rw, 0 or 1 [1], sockets: 0 gives new sockets a SIFR_LINGER of 0. */
 #define SIFR_BLOCKY 70
@@ -285,7 +292,10 @@ SIFR_API int sifr_close(sifr_socket_t *sock);
 #define SIFR_THREAD_SAFE 81
 /* rw, u64, any [0], later: I/O threads that may serve an endpoint, bit 0 the first; 0: all. */
 #define SIFR_AFFINITY 4
-/* rw, int, >= -1 ms [-1; 0 on SUB and XSUB], now: how long unsent messages outlive sifr_close. */
+/*
+ * rw, int, >= -1 ms [-1; 0 on SUB and XSUB], now: how long unsent messages outlive sifr_close or
+ * sifr_disconnect. Over inproc: those sent to a name nobody has bound yet; term drops them.
+ */
 #define SIFR_LINGER 17
 /* rw, int, >= 0 messages [1000], now: unsent messages a connection holds; 0: no limit. */
 #define SIFR_SNDHWM 23
@@ -395,19 +405,22 @@ SIFR_API int sifr_close(sifr_socket_t *sock);
 #define SIFR_SNDBUF 11
 /* rw, int, >= -1 bytes [-1: the system's], later: SO_RCVBUF. */
 #define SIFR_RCVBUF 12
-/* rw, int, > 0 bytes [8192], later: bytes to read from the system at a time. */
+/*
+ * rw, int, > 0 bytes [8192], later: most bytes to read from the system at a time. Until it is set
+ * there is no limit.
+ */
 #define SIFR_IN_BATCH_SIZE 101
-/* rw, int, > 0 bytes [8192], later: bytes to gather for one write. */
+/* rw, int, > 0 bytes [8192], later: most bytes to hand to the system at a time; as above. */
 #define SIFR_OUT_BATCH_SIZE 102
-/* rw, int, >= -1 [-1: off], later: listening descriptor for the next binds; taken by them. */
+/* rw, int, >= -1 [-1: off]: listening descriptor for the next tcp or ipc bind, which takes it. */
 #define SIFR_USE_FD 89
 /* rw, int, -1 to 1 [-1: the system's], later: SO_KEEPALIVE. */
 #define SIFR_TCP_KEEPALIVE 34
-/* rw, int, >= -1 probes [-1: the system's], later: TCP_KEEPCNT. */
+/* rw, int, >= -1 probes [-1, 0: the system's], later: TCP_KEEPCNT; with SIFR_TCP_KEEPALIVE 1. */
 #define SIFR_TCP_KEEPALIVE_CNT 35
-/* rw, int, >= -1 s [-1: the system's], later: TCP_KEEPIDLE. */
+/* rw, int, >= -1 s [-1, 0: the system's], later: TCP_KEEPIDLE; with SIFR_TCP_KEEPALIVE 1. */
 #define SIFR_TCP_KEEPALIVE_IDLE 36
-/* rw, int, >= -1 s [-1: the system's], later: TCP_KEEPINTVL. */
+/* rw, int, >= -1 s [-1, 0: the system's], later: TCP_KEEPINTVL; with SIFR_TCP_KEEPALIVE 1. */
 #define SIFR_TCP_KEEPALIVE_INTVL 37
 /* rw, int, >= 0 ms [0: the system's], later: TCP_USER_TIMEOUT. */
 #define SIFR_TCP_MAXRT 80
@@ -419,6 +432,13 @@ SIFR_API int sifr_close(sifr_socket_t *sock);
 #define SIFR_BUSY_POLL 113
 /* rw, text, 1 to 16 [""; NULL with 0 clears], later: SO_BINDTODEVICE. */
 #define SIFR_BINDTODEVICE 92
+/*
+ * Where the system refuses one of the above, bind fails with its error; a connect goes on trying,
+ * and a monitor tells of each attempt (SIFR_EVENT_CLOSED).
+ *
+ * rw, text, "host:port" [""; NULL with 0 clears], later: SOCKS5 proxy that tcp connects go through;
+ * with a user name it is asked for by name and password.
+ */
 #define SIFR_SOCKS_PROXY 68
 #define SIFR_SOCKS_USERNAME 99
 #define SIFR_SOCKS_PASSWORD 100

@@ -119,7 +119,7 @@ static int set_options(int fd, int family, const struct sf_stream_options *o)
         err = sf_net_set(fd, SOL_SOCKET, SO_PRIORITY, o->priority);
 #endif
 #ifdef SO_BUSY_POLL
-    if (!err && o->busy_poll > 0)
+    if (!err && o->busy_poll != 0)
         err = sf_net_set(fd, SOL_SOCKET, SO_BUSY_POLL, o->busy_poll);
 #endif
 #ifdef TCP_USER_TIMEOUT

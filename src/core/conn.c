@@ -607,7 +607,7 @@ static int flush_shake(struct sf_conn *c)
         if (n == 0)
             return 0;
         v = (struct iovec){(void *)(uintptr_t)bytes, n};
-        sent = c->stream->ops->writev(c->stream, &v, 1);
+        sent = sf_send_write(c, &v);
         if (sent == -EAGAIN)
             return 1;
         if (sent < 0)
@@ -874,7 +874,7 @@ static int read_shake(struct sf_conn *c)
 
     if (v.iov_len == 0)
         return -EPROTO;
-    n = c->stream->ops->readv(c->stream, &v, 1);
+    n = sf_recv_read(c, &v, 1);
     if (n <= 0)
         return (int)n;
     k->n_in += (size_t)n;

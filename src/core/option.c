@@ -24,7 +24,7 @@ void sf_options_init(struct sf_options *o)
     o->reconnect_ivl = 100;
     o->handshake_ivl = 30000;
     o->heartbeat_timeout = -1;
-    o->in_batch = o->out_batch = 8192;
+    o->in_batch = o->out_batch = -1; /* as it goes best; reads back as 8192 */
     o->backlog = -1; /* the system's most; reads back as 100 */
     o->use_fd = -1;
     sf_stream_options_init(&o->stream);
@@ -491,6 +491,8 @@ static int get_special(struct sifr_socket *s, int option, void *value, size_t *s
     case SIFR_TYPE: return give_int(s->base.pattern->type, value, size);
     case SIFR_MECHANISM: return give_int(SIFR_NULL, value, size);
     case SIFR_BACKLOG: return give_int(o->backlog < 0 ? 100 : o->backlog, value, size);
+    case SIFR_IN_BATCH_SIZE: return give_int(o->in_batch < 0 ? 8192 : o->in_batch, value, size);
+    case SIFR_OUT_BATCH_SIZE: return give_int(o->out_batch < 0 ? 8192 : o->out_batch, value, size);
     case SIFR_IPV4ONLY: return give_int(!o->ipv6, value, size);
     case SIFR_INVERT_MATCHING: return give_int(0, value, size); /* of a type without use for it */
     case SIFR_HEARTBEAT_TTL: return give_int(o->heartbeat_ttl, value, size);
@@ -504,6 +506,12 @@ static int get_special(struct sifr_socket *s, int option, void *value, size_t *s
     }
 }
 
+/* Numbers that are not given as they are kept. */
+static bool reads_otherwise(int option)
+{
+    return option == SIFR_BACKLOG || option == SIFR_IN_BATCH_SIZE || option == SIFR_OUT_BATCH_SIZE;
+}
+
 static int get_option(struct sifr_socket *s, int option, void *value, size_t *size)
 {
     const struct number *n = number_of(option);
@@ -514,7 +522,7 @@ static int get_option(struct sifr_socket *s, int option, void *value, size_t *si
         if (err != -EINVAL)
             return err;
     }
-    if (n && option != SIFR_BACKLOG)
+    if (n && !reads_otherwise(option))
         return give_int(*number_at(&s->opt, n), value, size);
     return get_special(s, option, value, size);
 }

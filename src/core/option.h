@@ -20,7 +20,8 @@ struct sf_options {
     int linger, snd_hwm, rcv_hwm, snd_timeout, rcv_timeout;
     int reconnect_ivl, reconnect_ivl_max, reconnect_stop, connect_timeout;
     int handshake_ivl, heartbeat_ivl, heartbeat_ttl, heartbeat_timeout;
-    int immediate, conflate, in_batch, out_batch;
+    int immediate, conflate;
+    int in_batch, out_batch; /* bytes; -1: as it goes best */
     int ipv6, backlog, use_fd;
     struct sf_stream_options stream; /* its texts and arrays point into the fields below */
     struct sf_bytes id, connect_id;

@@ -25,6 +25,18 @@ enum {
 };
 #define MESSAGE_MAX ((uint64_t)1 << 36) /* bytes of one message that is not complete */
 
+ssize_t sf_recv_read(struct sf_conn *c, struct iovec *v, int n)
+{
+    size_t left = c->profile->opt.in_batch > 0 ? (size_t)c->profile->opt.in_batch : SIZE_MAX;
+
+    for (int i = 0; i < n; i++) {
+        if (v[i].iov_len > left)
+            v[i].iov_len = left;
+        left -= v[i].iov_len;
+    }
+    return c->stream->ops->readv(c->stream, v, n);
+}
+
 static void tell_readable(struct sf_conn *c)
 {
     sf_pipe_publish(c->link->in);
@@ -341,7 +353,7 @@ static ssize_t read_big(struct sf_conn *c)
             return err;
         v[count++] = (struct iovec){at, room};
     }
-    n = c->stream->ops->readv(c->stream, v, count);
+    n = sf_recv_read(c, v, count);
     if (n <= 0)
         return n;
     if ((size_t)n > v[0].iov_len) {
@@ -366,7 +378,7 @@ static ssize_t read_some(struct sf_conn *c, size_t missing)
 
     if (c->version == SF_ZMTP_10) {
         v.iov_base = sf_loop_scratch(c->loop, &v.iov_len);
-        n = c->stream->ops->readv(c->stream, &v, 1);
+        n = sf_recv_read(c, &v, 1);
         if (n > 0 && sf_buffer_add(&c->stash, v.iov_base, (size_t)n) != 0)
             return -ENOMEM;
         return n;
@@ -382,14 +394,14 @@ static ssize_t read_some(struct sf_conn *c, size_t missing)
         if (err)
             return err;
         v = (struct iovec){at, room};
-        n = c->stream->ops->readv(c->stream, &v, 1);
+        n = sf_recv_read(c, &v, 1);
         if (n > 0)
             p->raw += (uint32_t)n;
         p->bulk = p->bulk ? n >= 1024 : n > LITTLE / 2;
         return n;
     }
     v.iov_base = sf_loop_scratch(c->loop, &v.iov_len);
-    n = c->stream->ops->readv(c->stream, &v, 1);
+    n = sf_recv_read(c, &v, 1);
     if (n <= 0)
         return n;
     p->bulk = n > LITTLE;
@@ -426,7 +438,7 @@ static void discard(struct sf_conn *c)
 
     v.iov_base = sf_loop_scratch(c->loop, &v.iov_len);
     for (int i = 0; i < READS; i++) {
-        ssize_t n = c->stream->ops->readv(c->stream, &v, 1);
+        ssize_t n = sf_recv_read(c, &v, 1);
 
         if (n == -EAGAIN) {
             sf_conn_watch(c);

@@ -35,12 +35,27 @@ static void want_write(struct sf_conn *c, bool want)
     sf_conn_watch(c);
 }
 
+/* How much is written at a time. */
+static size_t batch(const struct sf_conn *c, size_t best)
+{
+    return c->profile->opt.out_batch > 0 ? (size_t)c->profile->opt.out_batch : best;
+}
+
+ssize_t sf_send_write(struct sf_conn *c, struct iovec *v)
+{
+    size_t most = batch(c, SIZE_MAX);
+
+    if (v->iov_len > most)
+        v->iov_len = most;
+    return c->stream->ops->writev(c->stream, v, 1);
+}
+
 /* Hands a buffer's rest to the stream: 0 all gone, -EAGAIN, -errno. */
 static int write_buffer(struct sf_conn *c, struct sf_buffer *b)
 {
     while (b->at < b->size) {
         struct iovec v = {b->data + b->at, b->size - b->at};
-        ssize_t n = c->stream->ops->writev(c->stream, &v, 1);
+        ssize_t n = sf_send_write(c, &v);
 
         if (n < 0)
             return (int)n;
@@ -130,6 +145,7 @@ static int flush_chunks(struct sf_conn *c, struct sf_link *l, size_t limit)
     ssize_t sent;
     int n;
 
+    limit = batch(c, limit) < limit ? batch(c, limit) : limit;
     n = sf_pipe_gather(p, v, IOVECS, limit, &bytes);
     if (n == 0)
         return 0;

@@ -1062,6 +1062,7 @@ static int bind_stream(struct sifr_socket *s, const struct sf_endpoint *at)
         return -ENOMEM;
     }
     e->listener = l;
+    s->opt.use_fd = -1; /* it is ours now: another bind would close it a second time */
     return 0;
 }
 
