@@ -13,7 +13,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-enum { LINGER_TAIL_MS = 5000, END_POLL_MS = 2 };
+enum { LINGER_TAIL_MS = 5000, END_POLL_MS = 2, BREAKS_MAX = 3 };
 
 static void step(struct sf_conn *c);
 
@@ -296,6 +296,37 @@ static bool has_notices(const struct sf_conn *c, bool accepted)
     }
 }
 
+/*
+ * What was not accepted whole will be sent again. But a message that the peer
+ * will not have (it may be above its MAXMSGSIZE, or end it) would come first
+ * each time and keep back all behind it: where it has cost three connections it
+ * is dropped.
+ */
+static void rewind_out(struct sf_conn *c)
+{
+    struct sf_pipe *p = c->link->out;
+    bool within = !sf_pipe_at_message(p);
+    const uint8_t *data;
+    uint64_t size;
+    uint8_t flags;
+
+    sf_pipe_rewind(p);
+    if (!within)
+        return;
+    if (c->breaks_at != p->took)
+        c->breaks = 0;
+    c->breaks_at = p->took;
+    if (++c->breaks < BREAKS_MAX)
+        return;
+    c->breaks = 0;
+    do {
+        if (sf_pipe_next_frame(p, &flags, &data, &size) != 0)
+            return;
+    } while (flags & SF_FRAME_MORE);
+    if (sf_pipe_sent_messages(p, 1))
+        sf_link_post(c->link, SF_EVENT_WRITABLE);
+}
+
 /* The stream of this connection is no more; what the socket is to know of it. */
 static void disconnected(struct sf_conn *c)
 {
@@ -308,7 +339,7 @@ static void disconnected(struct sf_conn *c)
     if (!c->link)
         return;
     sf_recv_abort(c);
-    sf_pipe_rewind(c->link->out);
+    rewind_out(c);
     if (was_ready) {
         if (has_notices(c, c->listener != NULL))
             put_notice(c, c->listener ? &c->profile->opt.disconnect : &c->profile->opt.hiccup);

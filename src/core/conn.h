@@ -155,6 +155,8 @@ struct sf_conn {
     struct sf_lookup *lookup;
     size_t next_address;         /* in its list */
     unsigned attempt;            /* back-offs since the last success */
+    unsigned breaks;             /* connections that were lost within the message sent first then */
+    uint64_t breaks_at;          /* its number */
     bool was_up;                 /* a connection has been established once in this round */
 
     /* What was accepted. */

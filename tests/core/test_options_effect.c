@@ -390,6 +390,27 @@ START_TEST(a_failed_handshake_is_given_up_if_so_asked)
 }
 END_TEST
 
+/* ---- What the peer does not accept --------------------------------------------------------------------------- */
+
+START_TEST(a_message_that_is_too_large_does_not_keep_back_those_behind_it)
+{
+    sifr_socket_t *pull = new_socket(SIFR_PULL), *push = new_socket(SIFR_PUSH);
+    int64_t limit = 1000;
+    struct endpoint e;
+
+    ck_works(sifr_setsockopt(pull, SIFR_MAXMSGSIZE, &limit, sizeof limit));
+    set_int(push, SIFR_RECONNECT_IVL, 1);
+    e = bind_fresh(pull, (enum transport)_i);
+    connect_to(push, &e);
+    send_text(push, "before", 0);
+    send_text(push, "a part", SIFR_SNDMORE);
+    send_filled(push, 20000000, 1, 0); /* more than the system takes: it is never accepted whole */
+    send_text(push, "behind", 0);
+    recv_text(pull, "before", false);
+    recv_text(pull, "behind", false);
+}
+END_TEST
+
 /* ---- Limits of time ------------------------------------------------------------------------------------------ */
 
 static int event_of(sifr_socket_t *monitor)
@@ -582,6 +603,7 @@ int main(void)
     c = new_case(s, "dialing");
     tcase_add_loop_test(c, a_refused_connect_is_given_up_if_so_asked, 0, 2);
     tcase_add_loop_test(c, a_failed_handshake_is_given_up_if_so_asked, 0, 2);
+    tcase_add_loop_test(c, a_message_that_is_too_large_does_not_keep_back_those_behind_it, 0, INPROC);
     tcase_add_test(c, an_attempt_to_connect_is_given_up_in_time);
     tcase_add_test(c, a_handshake_is_given_up_in_time);
     c = new_bare_case(s, "threads");
