@@ -556,7 +556,7 @@ SIFR_API int sifr_unbind(sifr_socket_t *sock, const char *endpoint);
 
 /*
  * Ends all connections made to an endpoint. Unsent messages go out for up to SIFR_LINGER; what was
- * received from there but not read is dropped, except with inproc.
+ * received from there but not read is dropped.
  *
  *   endpoint  as it was passed to sifr_connect
  *
