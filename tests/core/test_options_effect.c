@@ -390,6 +390,106 @@ START_TEST(a_failed_handshake_is_given_up_if_so_asked)
 }
 END_TEST
 
+START_TEST(what_was_not_connected_is_not_dialed_after_disconnect_if_so_asked)
+{
+    sifr_ctx_t *ctx = sifr_ctx_new();
+    sifr_socket_t *push = sifr_socket(ctx, SIFR_PUSH);
+    struct endpoint e = fresh_endpoint(TCP);
+
+    set_int(push, SIFR_LINGER, -1);
+    set_int(push, SIFR_RECONNECT_STOP, SIFR_RECONNECT_STOP_AFTER_DISCONNECT);
+    connect_to(push, &e);
+    send_text(push, "kept for ever", 0);
+    ck_works(sifr_disconnect(push, e.text));
+    ck_works(sifr_close(push));
+    ck_works(sifr_ctx_term(ctx)); /* nothing lingers: else this would never return */
+}
+END_TEST
+
+/* The next event of a monitor: its number, and its value. */
+static int event_of(sifr_socket_t *monitor, uint32_t *value)
+{
+    uint8_t bytes[6];
+    uint16_t number;
+
+    if (sifr_recv(monitor, bytes, sizeof bytes, 0) != 6)
+        return -1;
+    sifr_recv(monitor, NULL, 0, 0);
+    memcpy(&number, bytes, 2);
+    memcpy(value, bytes + 2, 4);
+    return number;
+}
+
+START_TEST(the_time_between_attempts_doubles_up_to_its_limit)
+{
+    static const uint32_t want[] = {4, 8, 16, 20, 20};
+    sifr_socket_t *push = new_socket(SIFR_PUSH), *monitor = new_socket(SIFR_PAIR);
+    struct endpoint e = fresh_endpoint(TCP);
+    uint32_t value;
+
+    ck_works(sifr_socket_monitor(push, "inproc://monitor", SIFR_EVENT_CONNECT_RETRIED));
+    ck_works(sifr_connect(monitor, "inproc://monitor"));
+    set_int(push, SIFR_RECONNECT_IVL, 4);
+    set_int(push, SIFR_RECONNECT_IVL_MAX, 20);
+    connect_to(push, &e);
+    for (int i = 0; i < COUNT(want); i++) {
+        ck_assert_int_eq(event_of(monitor, &value), SIFR_EVENT_CONNECT_RETRIED);
+        ck_assert_uint_eq(value, want[i]);
+    }
+}
+END_TEST
+
+/* ---- Through a proxy ----------------------------------------------------------------------------------------- */
+
+static void expect_bytes(int fd, const void *bytes, size_t size)
+{
+    uint8_t got[256];
+
+    for (size_t have = 0; have < size;) {
+        struct pollfd p = {.fd = fd, .events = POLLIN};
+        ssize_t n;
+
+        ck_assert_int_eq(poll(&p, 1, WAIT_MS), 1);
+        n = recv(fd, got + have, size - have, 0);
+        ck_assert_int_gt(n, 0);
+        have += (size_t)n;
+    }
+    ck_assert_mem_eq(got, bytes, size);
+}
+
+START_TEST(connections_go_through_the_proxy_with_name_and_password)
+{
+    static const uint8_t greeting[] = {0xff};
+    int port = free_port(), fd = listen_raw(port), conn;
+    sifr_socket_t *push = new_socket(SIFR_PUSH);
+    char proxy[32];
+
+    snprintf(proxy, sizeof proxy, "127.0.0.1:%d", port);
+    set_text(push, SIFR_SOCKS_PROXY, proxy);
+    if (_i) {
+        set_text(push, SIFR_SOCKS_USERNAME, "me");
+        set_text(push, SIFR_SOCKS_PASSWORD, "secret");
+    }
+    ck_works(sifr_connect(push, "tcp://nowhere.invalid:4660")); /* for the proxy to look up */
+    conn = accept(fd, NULL, NULL);
+    ck_assert_int_ge(conn, 0);
+    if (_i) {
+        expect_bytes(conn, "\5\1\2", 3);
+        ck_assert_int_eq(send(conn, "\5\2", 2, 0), 2);
+        expect_bytes(conn, "\1\2me\6secret", 11);
+        ck_assert_int_eq(send(conn, "\1\0", 2, 0), 2);
+    } else {
+        expect_bytes(conn, "\5\1\0", 3);
+        ck_assert_int_eq(send(conn, "\5\0", 2, 0), 2);
+    }
+    expect_bytes(conn, "\5\1\0\3\17nowhere.invalid\x12\x34", 22);
+    ck_assert_int_eq(send(conn, "\5\0\0\1\0\0\0\0\0\0", 10, 0), 10);
+    expect_bytes(conn, greeting, sizeof greeting);
+    close(conn);
+    close(fd);
+}
+END_TEST
+
 /* ---- What the peer does not accept --------------------------------------------------------------------------- */
 
 START_TEST(a_message_that_is_too_large_does_not_keep_back_those_behind_it)
@@ -413,24 +513,13 @@ END_TEST
 
 /* ---- Limits of time ------------------------------------------------------------------------------------------ */
 
-static int event_of(sifr_socket_t *monitor)
-{
-    uint8_t bytes[6];
-    uint16_t number;
-
-    if (sifr_recv(monitor, bytes, sizeof bytes, 0) != 6)
-        return -1;
-    sifr_recv(monitor, NULL, 0, 0);
-    memcpy(&number, bytes, 2);
-    return number;
-}
-
 START_TEST(an_attempt_to_connect_is_given_up_in_time)
 {
     int port = free_port(), fd = listen_raw(port), waiting[8], n;
     struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     sifr_socket_t *push = new_socket(SIFR_PUSH), *monitor = new_socket(SIFR_PAIR);
     struct endpoint e;
+    uint32_t value;
 
     /* A listener whose queue is full answers nobody. */
     ck_assert_int_eq(listen(fd, 0), 0);
@@ -444,8 +533,8 @@ START_TEST(an_attempt_to_connect_is_given_up_in_time)
     ck_works(sifr_connect(monitor, "inproc://monitor"));
     set_int(push, SIFR_CONNECT_TIMEOUT, 50);
     connect_to(push, &e);
-    ck_assert_int_eq(event_of(monitor), SIFR_EVENT_CLOSED);
-    ck_assert_int_eq(event_of(monitor), SIFR_EVENT_CONNECT_RETRIED);
+    ck_assert_int_eq(event_of(monitor, &value), SIFR_EVENT_CLOSED);
+    ck_assert_int_eq(event_of(monitor, &value), SIFR_EVENT_CONNECT_RETRIED);
     while (n > 0)
         close(waiting[--n]);
     close(fd);
@@ -603,6 +692,9 @@ int main(void)
     c = new_case(s, "dialing");
     tcase_add_loop_test(c, a_refused_connect_is_given_up_if_so_asked, 0, 2);
     tcase_add_loop_test(c, a_failed_handshake_is_given_up_if_so_asked, 0, 2);
+    tcase_add_test(c, what_was_not_connected_is_not_dialed_after_disconnect_if_so_asked);
+    tcase_add_test(c, the_time_between_attempts_doubles_up_to_its_limit);
+    tcase_add_loop_test(c, connections_go_through_the_proxy_with_name_and_password, 0, 2);
     tcase_add_loop_test(c, a_message_that_is_too_large_does_not_keep_back_those_behind_it, 0, INPROC);
     tcase_add_test(c, an_attempt_to_connect_is_given_up_in_time);
     tcase_add_test(c, a_handshake_is_given_up_in_time);
