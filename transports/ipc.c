@@ -289,7 +289,7 @@ static int ipc_dial(const struct sf_endpoint *e, const struct sf_stream_options 
         err = sf_net_connect(fd, (const struct sockaddr *)&to, len);
     if (err) {
         sf_net_close(fd);
-        return err == -EAGAIN ? -ETIMEDOUT : err; /* the listener's queue is full, as tcp's may be */
+        return err == -EAGAIN ? -ETIMEDOUT : err; /* the listener's queue is full */
     }
     return new_stream(out, fd);
 }

@@ -204,15 +204,17 @@ const char *sf_conn_text(const struct sf_conn *c); /* of its endpoint */
 /* dialer.c */
 void sf_dial_attempt(struct sf_conn *c);
 void sf_dial_again(struct sf_conn *c); /* after a failure: next address or back-off */
-void sf_dial_failed(struct sf_conn *c, int err); /* the same, unless RECONNECT_STOP says otherwise */
+void sf_dial_failed(struct sf_conn *c, int err); /* the same, as RECONNECT_STOP has it */
 void sf_dial_open(struct sf_conn *c);  /* goes on with OPENING */
 
 /* send.c */
 void sf_send_flush(struct sf_conn *c);
 void sf_send_soon(struct sf_soon *s); /* a tick of one that streams */
-int sf_send_some(struct sf_conn *c, struct sf_link *l); /* with the writer's token: 0 all is out, -EAGAIN, -errno */
+/* With the writer's token: 0 all is out, -EAGAIN, -errno. */
+int sf_send_some(struct sf_conn *c, struct sf_link *l);
 bool sf_send_framed(const struct sf_conn *c); /* the peer's framing is that of our pipes */
-ssize_t sf_send_write(struct sf_conn *c, struct iovec *v); /* as writev, by OUT_BATCH_SIZE: shortens v */
+/* As writev, at most OUT_BATCH_SIZE: shortens v. */
+ssize_t sf_send_write(struct sf_conn *c, struct iovec *v);
 bool sf_send_done(struct sf_conn *c); /* nothing is left to hand to the kernel */
 int sf_send_lane(struct sf_conn *c, const void *bytes, size_t n); /* 0 or -ENOMEM */
 
@@ -221,7 +223,8 @@ void sf_recv_fill(struct sf_conn *c);
 /* With the lease: 1 there is something for the pattern, 0 not yet, -errno: the loop must see to it. */
 int sf_recv_some(struct sf_conn *c);
 bool sf_recv_leasable(const struct sf_conn *c); /* nothing stands between the stream and the pipe */
-ssize_t sf_recv_read(struct sf_conn *c, struct iovec *v, int n); /* as readv, by IN_BATCH_SIZE: shortens v */
+/* As readv, at most IN_BATCH_SIZE: shortens v. */
+ssize_t sf_recv_read(struct sf_conn *c, struct iovec *v, int n);
 int sf_recv_start(struct sf_conn *c, const uint8_t *bytes, size_t n); /* octets behind the handshake */
 void sf_recv_abort(struct sf_conn *c); /* what is incomplete is taken back */
 

@@ -41,7 +41,7 @@ struct sifr_ctx {
     struct sf_list sockets; /* struct sifr_socket.node: those with an open handle */
     int n_sockets;
     struct sf_map names;     /* inproc names that are bound */
-    struct sf_list pending;  /* struct sf_link.pending: inproc connects that wait for a bind; an orphan has a reference */
+    struct sf_list pending;  /* struct sf_link.pending: inproc connects unbound; owns orphans */
 
     _Atomic int terminating; /* shutdown was called */
     _Atomic long alive;      /* sockets, connections and listeners that term waits for */

@@ -55,7 +55,7 @@ struct sf_link {
     bool lease_asked;        /* of the connection that stands now */
     size_t unflushed;        /* bytes put since the socket last wrote by itself */
     bool bound_end;          /* inproc: made by the other side's connect */
-    bool orphan;             /* inproc: waits for a bind though its socket is done with it; under ctx.lock */
+    bool orphan;             /* inproc: waits for a bind without its socket; under ctx.lock */
     uint64_t orphan_until;   /* ms of sf_clock_ms: and no longer than that; UINT64_MAX: for ever */
     uint8_t *learnt;         /* owns; inproc: the binder's routing id, under ctx.lock until CHANGED */
     size_t learnt_size;
