@@ -73,7 +73,8 @@ void sf_peer_rollback(struct sf_peer *p);
 /*
  * Takes the next frame into `m`, which must be initialized and is let go
  * first. 0, or -EAGAIN when there is no whole message: the core then calls
- * `readable` when there is. A frame with SF_MSG_COMMAND is a command for
+ * `readable` when there is. One into a message with SF_MSG_BRIEF set stays good
+ * until the next call for this peer. A frame with SF_MSG_COMMAND is a command for
  * patterns with SF_PATTERN_COMMANDS: its bytes are the command's whole body.
  */
 int sf_peer_get(struct sf_peer *p, struct sf_msg *m);
@@ -136,7 +137,10 @@ struct sf_pattern {
      * will not wait: matters when the peer chosen vanished midway.
      */
     int (*send)(struct sf_socket *s, struct sf_msg *m, bool more, bool wait);
-    /* Fills `m` (initialized) with the next frame; m->flags has SF_MSG_MORE if others follow. -EAGAIN, -EFSM. */
+    /*
+     * Fills `m` (initialized; with SF_MSG_BRIEF it may not be kept) with the next frame; m->flags
+     * has SF_MSG_MORE if others follow. -EAGAIN, -EFSM.
+     */
     int (*recv)(struct sf_socket *s, struct sf_msg *m);
     /* SIFR_POLLIN | SIFR_POLLOUT, exact: may read ahead and drop what recv would drop. */
     int (*events)(struct sf_socket *s);

@@ -115,7 +115,7 @@ static int read_envelope(struct rep *a, struct sf_msg *m)
     return -EBADMSG;
 }
 
-/* Goes on to the body of a request; `m` is for scratch. 0, -EAGAIN, -ENOMEM. */
+/* Goes on to the body of a request; `m` is for scratch, and not brief. 0, -EAGAIN, -ENOMEM. */
 static int find_request(struct sf_socket *s, struct sf_msg *m)
 {
     struct rep *a = s->state;
@@ -144,11 +144,14 @@ static int find_request(struct sf_socket *s, struct sf_msg *m)
 static int rep_recv(struct sf_socket *s, struct sf_msg *m)
 {
     struct rep *a = s->state;
+    struct sf_msg frame; /* of the envelope, which is kept: `m` may be brief */
     int err;
 
     if (a->state == DUE || a->state == ANSWERING)
         return -SIFR_EFSM;
-    err = find_request(s, m);
+    sf_msg_init(&frame);
+    err = find_request(s, &frame);
+    sf_msg_close(&frame);
     if (err == 0)
         err = sf_collect_recv(&a->in, m, NULL);
     if (err == 0 && !sf_msg_more(m))

@@ -7,8 +7,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* The page's first word: the generation, 0 in a child that has not looked yet. */
-static _Atomic(_Atomic uint32_t *) page;
+_Atomic(_Atomic uint32_t *) sf_fork_word; /* the first of a page of its own */
 static _Atomic uint32_t last; /* the last generation given; a child inherits it */
 static _Atomic uint32_t plain; /* stands for the page where it can't be had; set by atfork */
 
@@ -29,7 +28,7 @@ static _Atomic uint32_t *make_page(void)
         pthread_atfork(NULL, NULL, in_child);
         p = &plain;
     }
-    if (!atomic_compare_exchange_strong(&page, &none, (_Atomic uint32_t *)p)) {
+    if (!atomic_compare_exchange_strong(&sf_fork_word, &none, (_Atomic uint32_t *)p)) {
         if (p != &plain)
             munmap(p, (size_t)sysconf(_SC_PAGESIZE));
         return none;
@@ -37,9 +36,9 @@ static _Atomic uint32_t *make_page(void)
     return p;
 }
 
-uint32_t sf_fork_generation(void)
+uint32_t sf_fork_begin(void)
 {
-    _Atomic uint32_t *word = atomic_load_explicit(&page, memory_order_acquire);
+    _Atomic uint32_t *word = atomic_load_explicit(&sf_fork_word, memory_order_acquire);
     uint32_t now, none = 0;
 
     if (!word)

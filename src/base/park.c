@@ -16,29 +16,15 @@ static long futex(_Atomic uint32_t *word, int op, uint32_t value, const struct t
     return syscall(SYS_futex, word, op | FUTEX_PRIVATE_FLAG, value, timeout, NULL, 0);
 }
 
-void sf_lock_take(struct sf_lock *l)
+void sf_lock_wait(struct sf_lock *l)
 {
-    uint32_t free = 0;
-
-    if (atomic_compare_exchange_strong_explicit(&l->state, &free, 1, memory_order_acquire,
-                                                memory_order_relaxed))
-        return;
     while (atomic_exchange_explicit(&l->state, 2, memory_order_acquire) != 0)
         futex(&l->state, FUTEX_WAIT, 2, NULL);
 }
 
-bool sf_lock_try(struct sf_lock *l)
+void sf_lock_wake(struct sf_lock *l)
 {
-    uint32_t free = 0;
-
-    return atomic_compare_exchange_strong(&l->state, &free, 1);
-}
-
-void sf_lock_drop(struct sf_lock *l)
-{
-    /* A full barrier: who looks again after dropping must not look before (core/socket.c). */
-    if (atomic_exchange(&l->state, 0) == 2)
-        futex(&l->state, FUTEX_WAKE, 1, NULL);
+    futex(&l->state, FUTEX_WAKE, 1, NULL);
 }
 
 uint32_t sf_bell_enter(struct sf_bell *b)

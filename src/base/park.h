@@ -15,9 +15,9 @@ struct sf_lock {
     _Atomic uint32_t state;
 };
 
-void sf_lock_take(struct sf_lock *l);
-bool sf_lock_try(struct sf_lock *l);
-void sf_lock_drop(struct sf_lock *l);
+static inline void sf_lock_take(struct sf_lock *l);
+static inline bool sf_lock_try(struct sf_lock *l);
+static inline void sf_lock_drop(struct sf_lock *l);
 
 /* For the holder: whether somebody may be asleep waiting for it. */
 static inline bool sf_lock_wanted(struct sf_lock *l)
@@ -53,5 +53,29 @@ int sf_bell_wait(struct sf_bell *b, uint32_t ticket, int64_t timeout_ms);
 
 /* Wakes all that wait; a system call only if there are any. */
 void sf_bell_ring(struct sf_bell *b);
+
+/* The ways of the lock that need the kernel. */
+void sf_lock_wait(struct sf_lock *l);
+void sf_lock_wake(struct sf_lock *l);
+
+static inline bool sf_lock_try(struct sf_lock *l)
+{
+    uint32_t free = 0;
+
+    return atomic_compare_exchange_strong(&l->state, &free, 1);
+}
+
+static inline void sf_lock_take(struct sf_lock *l)
+{
+    if (!sf_lock_try(l))
+        sf_lock_wait(l);
+}
+
+static inline void sf_lock_drop(struct sf_lock *l)
+{
+    /* A full barrier: who looks again after dropping must not look before (core/socket.c). */
+    if (atomic_exchange(&l->state, 0) == 2)
+        sf_lock_wake(l);
+}
 
 #endif

@@ -157,14 +157,15 @@ static bool sleep_in(struct sf_link *l)
 int sf_peer_get(struct sf_peer *p, struct sf_msg *m)
 {
     struct sf_link *l = sf_link_of(p);
-    bool credit;
+    bool brief = m->flags & SF_MSG_BRIEF, credit;
 
     sf_msg_close(m);
-    while (sf_pipe_get(l->in, m, &credit) != 0) {
+    while ((brief ? sf_pipe_get_brief : sf_pipe_get)(l->in, m, &credit) != 0) {
         if (credit)
             wake_writer(l);
         if (sleep_in(l)) {
             sf_msg_init(m);
+            m->flags = brief ? SF_MSG_BRIEF : 0;
             return -EAGAIN;
         }
     }

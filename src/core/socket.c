@@ -28,13 +28,6 @@ static struct sf_lock pool_lock;
 static struct sf_list pool;
 static size_t pool_size;
 
-static uint32_t proof_of(const void *p)
-{
-    uintptr_t a = (uintptr_t)p;
-
-    return (uint32_t)(a >> 4) * 2654435761u ^ (uint32_t)(a >> 32) ^ SF_SOCKET_TAG;
-}
-
 void sf_socket_pool_hold(void)
 {
     sf_lock_take(&pool_lock);
@@ -73,16 +66,6 @@ static void pool_give(struct sifr_socket *s)
     sf_list_push(&pool, &s->node);
     pool_size++;
     sf_lock_drop(&pool_lock);
-}
-
-int sf_socket_check(sifr_socket_t *s)
-{
-    /* Any pointer may come: one that is not aligned is none of ours, and its tag all that is read. */
-    if (!s || (uintptr_t)s % _Alignof(struct sifr_socket) ||
-        atomic_load_explicit(&s->tag, memory_order_acquire) != SF_SOCKET_TAG ||
-        atomic_load_explicit(&s->proof, memory_order_relaxed) != proof_of(s))
-        return -ENOTSOCK;
-    return s->generation == sf_fork_generation() ? 0 : -EINTR;
 }
 
 struct sifr_socket *sf_socket_ref(struct sifr_socket *s)
@@ -210,8 +193,7 @@ int sf_socket_new(struct sifr_socket **out, struct sifr_ctx *ctx, int type)
         pool_give(s);
         return err;
     }
-    atomic_store_explicit(&s->proof, proof_of(s), memory_order_relaxed);
-    atomic_store_explicit(&s->tag, SF_SOCKET_TAG, memory_order_release);
+    atomic_store_explicit(&s->tag, sf_socket_tag(s), memory_order_release);
     sf_lock_drop(&s->turn);
     *out = s;
     return 0;
@@ -571,7 +553,14 @@ void sf_socket_take_in(struct sifr_socket *s)
     detach_finished(s);
 }
 
-int sf_socket_enter(sifr_socket_t *s)
+/* With the turn: what came meanwhile, for the most part nothing. */
+static inline void take_in(struct sifr_socket *s)
+{
+    if (atomic_load_explicit(&s->inbox, memory_order_relaxed) || !sf_list_empty(&s->finished))
+        sf_socket_take_in(s);
+}
+
+static inline int enter(sifr_socket_t *s)
 {
     int err = sf_socket_check(s);
 
@@ -579,7 +568,7 @@ int sf_socket_enter(sifr_socket_t *s)
         return err;
     sf_owner_hold();
     sf_lock_take(&s->turn);
-    if (atomic_load_explicit(&s->tag, memory_order_relaxed) != SF_SOCKET_TAG)
+    if (atomic_load_explicit(&s->tag, memory_order_relaxed) != sf_socket_tag(s))
         err = -ENOTSOCK; /* closed while we waited */
     else if (atomic_load_explicit(&s->ctx->terminating, memory_order_relaxed))
         err = -SIFR_ETERM;
@@ -588,8 +577,13 @@ int sf_socket_enter(sifr_socket_t *s)
         sf_owner_release();
         return err;
     }
-    sf_socket_take_in(s);
+    take_in(s);
     return 0;
+}
+
+int sf_socket_enter(sifr_socket_t *s)
+{
+    return enter(s);
 }
 
 /*
@@ -635,13 +629,19 @@ void sf_socket_try(struct sifr_socket *s)
     }
 }
 
-void sf_socket_leave(sifr_socket_t *s)
+static inline void leave(struct sifr_socket *s)
 {
-    detach_finished(s);
+    if (!sf_list_empty(&s->finished))
+        detach_finished(s);
     sf_lock_drop(&s->turn);
     if (atomic_load(&s->inbox))
         sf_socket_try(s);
     sf_owner_release();
+}
+
+void sf_socket_leave(sifr_socket_t *s)
+{
+    leave(s);
 }
 
 /* Turns a result into the API's: the count or 0, or -1 with errno. */
@@ -786,8 +786,29 @@ static int await_input(struct sifr_socket *s, uint32_t ticket, uint64_t deadline
     return wait_leased(s, ticket, deadline);
 }
 
-/* Receives a frame, waiting as long as it may take. The turn is as with send_waiting. */
-static int recv_waiting(struct sifr_socket *s, struct sf_msg *m, bool wait)
+/* A caller's buffer to receive into. */
+struct into {
+    void *bytes;
+    size_t room, size; /* bytes; of the frame, which may be larger */
+};
+
+/* The turn ends: what is brief is copied before. */
+static inline int received(struct sifr_socket *s, struct sf_msg *m, int err, struct into *to)
+{
+    if (err == 0 && to) {
+        to->size = sf_msg_size(m);
+        if (to->size && to->room)
+            memcpy(to->bytes, sf_msg_data(m), to->size < to->room ? to->size : to->room);
+    }
+    leave(s);
+    return err;
+}
+
+/*
+ * Receives a frame into `m` and, unless that is NULL, `to`, waiting as long as
+ * it may take. The turn is as with send_waiting.
+ */
+static inline int recv_waiting(struct sifr_socket *s, struct sf_msg *m, bool wait, struct into *to)
 {
     bool polled = false;
     int err = recv_step(s, m);
@@ -797,10 +818,8 @@ static int recv_waiting(struct sifr_socket *s, struct sf_msg *m, bool wait)
     if (err == -EAGAIN && s->n_leases && !(wait && s->asked) &&
         (wait ? sf_direct_read(s) : sf_direct_glance(s)))
         err = recv_directly(s, m);
-    if (err != -EAGAIN || !wait) {
-        sf_socket_leave(s);
-        return err;
-    }
+    if (err != -EAGAIN || !wait)
+        return received(s, m, err, to);
     deadline = deadline_of(s->opt.rcv_timeout);
     for (;;) {
         uint32_t ticket;
@@ -830,7 +849,7 @@ static int recv_waiting(struct sifr_socket *s, struct sf_msg *m, bool wait)
         sf_bell_leave(&s->bell);
         break;
     }
-    sf_socket_leave(s);
+    err = received(s, m, err, to);
     /* Another call may wait at the bell for what only the one at the descriptors sees. */
     if (polled)
         sf_bell_ring(&s->bell);
@@ -847,19 +866,11 @@ int sf_socket_recv_now(struct sifr_socket *s, struct sf_msg *m)
     return recv_step(s, m);
 }
 
-/* Takes the turn for sending and sends. */
-static int send_message(struct sifr_socket *s, struct sf_msg *m, int flags)
+/* Sends on a socket whose turn is held; it is given back. */
+static inline int send_entered(struct sifr_socket *s, struct sf_msg *m, int flags)
 {
-    int err = sf_socket_enter(s);
-
-    if (err)
-        return err;
-    if (!sf_msg_valid(m)) {
-        sf_socket_leave(s);
-        return -EFAULT;
-    }
     if (!s->base.pattern->send) {
-        sf_socket_leave(s);
+        leave(s);
         return -ENOTSUP;
     }
     m->flags &= (uint8_t)~(SF_MSG_MORE | SF_MSG_COMMAND);
@@ -876,44 +887,73 @@ int sifr_msg_send(sifr_msg_t *msg, sifr_socket_t *sock, int flags)
 {
     struct sf_msg *m = (struct sf_msg *)(void *)msg;
     size_t size;
-    int err;
+    int err = enter(sock);
 
-    sf_owner_hold();
-    size = sf_msg_valid(m) ? sf_msg_size(m) : 0;
-    err = send_message(sock, m, flags);
-    if (err == 0) {
-        sf_msg_close(m);
-        sf_msg_init(m);
+    if (err)
+        return answer(err);
+    if (!sf_msg_valid(m)) {
+        leave(sock);
+        return answer(-EFAULT);
     }
-    sf_owner_release();
-    return answer(err ? err : size_result(size));
+    size = sf_msg_size(m);
+    err = send_entered(sock, m, flags);
+    if (err)
+        return answer(err);
+    sf_msg_close(m);
+    sf_msg_init(m);
+    return size_result(size);
 }
 
-/* For the caller's buffer: it is copied into the queue, or, where it cannot be at once, before. */
-static int send_bytes(sifr_socket_t *sock, const void *buf, size_t len, int flags, bool constant)
+/* A large buffer becomes a message before the turn is taken: a copy takes its time. */
+static int send_large(sifr_socket_t *sock, const void *buf, size_t len, int flags)
 {
     struct sf_msg m;
     int err = sf_socket_check(sock);
 
+    if (err == 0 && !buf)
+        err = -EFAULT;
+    if (err == 0)
+        err = sf_msg_init_copy(&m, buf, len);
     if (err)
         return err;
-    if (!buf && len)
-        return -EFAULT;
-    if (constant) {
-        sf_msg_init_slice(&m, (uint8_t *)(uintptr_t)buf, len, NULL);
-    } else if (len > SF_MSG_INLINE && len <= SF_PIPE_INLINE && !sock->base.conflate) {
-        sf_msg_init_slice(&m, (uint8_t *)(uintptr_t)buf, len, NULL);
-        m.flags |= SF_MSG_BORROWED;
-    } else {
-        err = sf_msg_init_copy(&m, buf, len);
-        if (err)
-            return err;
-    }
-    sf_owner_hold();
-    err = send_message(sock, &m, flags);
+    err = enter(sock);
+    if (err == 0)
+        err = send_entered(sock, &m, flags);
     sf_msg_close(&m);
-    sf_owner_release();
     return err ? err : size_result(len);
+}
+
+/* For the caller's buffer: copied into the queue, which needs no message of its own. */
+static inline int send_bytes(sifr_socket_t *sock, const void *buf, size_t len, int flags,
+                             bool constant)
+{
+    struct sf_msg m;
+    int err;
+
+    if (len > SF_PIPE_INLINE && !constant)
+        return send_large(sock, buf, len, flags);
+    err = enter(sock);
+    if (err)
+        return err;
+    if (!buf && len) {
+        leave(sock);
+        return -EFAULT;
+    }
+    if (sock->base.conflate && !constant) {
+        err = sf_msg_init_copy(&m, buf, len);
+        if (err) {
+            leave(sock);
+            return err;
+        }
+    } else {
+        sf_msg_init_slice(&m, (uint8_t *)(uintptr_t)buf, len, NULL);
+        if (!constant)
+            m.flags = SF_MSG_BORROWED;
+    }
+    err = send_entered(sock, &m, flags);
+    if (m.slice.owner && m.kind == SF_MSG_SLICE)
+        sf_msg_close(&m);
+    return err ? err : (int)len;
 }
 
 int sifr_send(sifr_socket_t *sock, const void *buf, size_t len, int flags)
@@ -926,55 +966,48 @@ int sifr_send_const(sifr_socket_t *sock, const void *buf, size_t len, int flags)
     return answer(send_bytes(sock, buf, len, flags, true));
 }
 
-static int recv_message(struct sifr_socket *s, struct sf_msg *m, int flags)
+/* Receives into `m` on a socket whose turn is held; it is given back. */
+static inline int recv_entered(struct sifr_socket *s, struct sf_msg *m, int flags, struct into *to)
 {
-    int err = sf_socket_enter(s);
-
-    if (err)
-        return err;
-    if (!sf_msg_valid(m)) {
-        sf_socket_leave(s);
-        return -EFAULT;
-    }
     if (!s->base.pattern->recv) {
-        sf_socket_leave(s);
+        leave(s);
         return -ENOTSUP;
     }
-    return recv_waiting(s, m, !(flags & SIFR_DONTWAIT) && s->opt.rcv_timeout != 0);
+    return recv_waiting(s, m, !(flags & SIFR_DONTWAIT) && s->opt.rcv_timeout != 0, to);
 }
 
 int sifr_msg_recv(sifr_msg_t *msg, sifr_socket_t *sock, int flags)
 {
     struct sf_msg *m = (struct sf_msg *)(void *)msg;
-    int err;
+    int err = enter(sock);
 
-    sf_owner_hold();
-    err = recv_message(sock, m, flags);
-    sf_owner_release();
-    return answer(err ? err : size_result(sf_msg_size(m)));
+    if (err)
+        return answer(err);
+    if (!sf_msg_valid(m)) {
+        leave(sock);
+        return answer(-EFAULT);
+    }
+    err = recv_entered(sock, m, flags, NULL);
+    return err ? answer(err) : size_result(sf_msg_size(m));
 }
 
 int sifr_recv(sifr_socket_t *sock, void *buf, size_t len, int flags)
 {
+    struct into to = {.bytes = buf, .room = len};
     struct sf_msg m;
-    size_t size = 0;
-    int err = sf_socket_check(sock);
+    int err = enter(sock);
 
-    if (err == 0 && !buf && len)
-        err = -EFAULT;
     if (err)
         return answer(err);
-    sf_owner_hold();
-    sf_msg_init(&m);
-    err = recv_message(sock, &m, flags);
-    if (err == 0) {
-        size = sf_msg_size(&m);
-        if (size && len)
-            memcpy(buf, sf_msg_data(&m), size < len ? size : len);
+    if (!buf && len) {
+        leave(sock);
+        return answer(-EFAULT);
     }
+    sf_msg_init(&m);
+    m.flags = SF_MSG_BRIEF;
+    err = recv_entered(sock, &m, flags, &to);
     sf_msg_close(&m);
-    sf_owner_release();
-    return answer(err ? err : size_result(size));
+    return err ? answer(err) : size_result(to.size);
 }
 
 int sf_socket_events(struct sifr_socket *s)
@@ -1347,7 +1380,7 @@ int sifr_close(sifr_socket_t *sock)
         return err == -EINTR ? 0 : answer(err); /* a child leaves its parent's sockets alone */
     sf_owner_hold();
     sf_lock_take(&s->turn);
-    if (atomic_exchange(&s->tag, 0) != SF_SOCKET_TAG) {
+    if (atomic_exchange(&s->tag, 0) != sf_socket_tag(s)) {
         sf_lock_drop(&s->turn);
         sf_owner_release();
         return answer(-ENOTSOCK);

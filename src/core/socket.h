@@ -1,10 +1,12 @@
 #ifndef SF_CORE_SOCKET_H
 #define SF_CORE_SOCKET_H
 
+#include <errno.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/fork.h"
 #include "base/list.h"
 #include "base/park.h"
 #include "core/ctx.h"
@@ -12,7 +14,11 @@
 #include "core/option.h"
 #include "patterns/pattern.h"
 
-enum { SF_SOCKET_TAG = 0x51f45c71 };
+/* What an open handle carries: a copy of its bytes elsewhere does not pass for one. */
+static inline uint64_t sf_socket_tag(const void *p)
+{
+    return (uint64_t)(uintptr_t)p ^ 0x51f45c715f1ab7e3;
+}
 
 struct sf_listener;
 struct sf_monitor;
@@ -39,8 +45,7 @@ struct sf_watcher {
  * lives, so that a stale handle can be told by its tag.
  */
 struct sifr_socket {
-    _Atomic uint32_t tag;   /* SF_SOCKET_TAG while the handle is open */
-    _Atomic uint32_t proof; /* made of the address */
+    _Atomic uint64_t tag;   /* sf_socket_tag of the address while the handle is open */
     uint32_t generation;    /* of the process that made it */
     uint32_t birth;         /* how often this memory has become a socket; under the turn */
 
@@ -97,7 +102,7 @@ int sf_socket_enter(sifr_socket_t *s);
 void sf_socket_leave(sifr_socket_t *s);
 
 /* Only the check: 0, -ENOTSOCK, -EINTR. */
-int sf_socket_check(sifr_socket_t *s);
+static inline int sf_socket_check(sifr_socket_t *s);
 
 /* Takes in what was posted. With the turn. */
 void sf_socket_take_in(struct sifr_socket *s);
@@ -147,5 +152,14 @@ void sf_inproc_end(struct sf_link *l);    /* tells the other side that this link
 /* The same when the socket lets go of it: what it has sent waits `linger` ms for a bind. */
 void sf_inproc_leave(struct sf_link *l, int linger);
 void sf_inproc_forget(struct sifr_ctx *ctx); /* shutdown: nobody will bind any more */
+
+static inline int sf_socket_check(sifr_socket_t *s)
+{
+    /* Any pointer may come: one that is not aligned is none of ours, and its tag all that is read. */
+    if (!s || (uintptr_t)s % _Alignof(struct sifr_socket) ||
+        atomic_load_explicit(&s->tag, memory_order_acquire) != sf_socket_tag(s))
+        return -ENOTSOCK;
+    return s->generation == sf_fork_generation() ? 0 : -EINTR;
+}
 
 #endif

@@ -14,26 +14,21 @@ struct sf_owner_user {
     struct sf_owner_user *next; /* among those whose free function is due */
 };
 
-/* This thread's: how many locks of the library it holds, and the free functions that wait for that. */
-static _Thread_local struct {
-    unsigned holds;
-    bool running;
-    struct sf_owner_user *first, **last;
-} due __attribute__((tls_model("initial-exec")));
+_Thread_local struct sf_owner_due sf_owner_due;
 
 static void run_due(void)
 {
-    if (due.running) /* a free function came back into the library: the outer turn goes on */
+    if (sf_owner_due.running) /* a free function came back into the library: the outer turn goes on */
         return;
-    due.running = true;
-    while (due.first) {
-        struct sf_owner_user *u = due.first;
+    sf_owner_due.running = true;
+    while (sf_owner_due.first) {
+        struct sf_owner_user *u = sf_owner_due.first;
 
-        due.first = u->next;
+        sf_owner_due.first = u->next;
         u->free_fn(u->data, u->hint);
         sf_free(u);
     }
-    due.running = false;
+    sf_owner_due.running = false;
 }
 
 static void release_user(struct sf_owner_user *u)
@@ -43,28 +38,21 @@ static void release_user(struct sf_owner_user *u)
         return;
     }
     u->next = NULL;
-    if (due.first)
-        *due.last = u;
+    if (sf_owner_due.first)
+        *sf_owner_due.last = u;
     else
-        due.first = u;
-    due.last = &u->next;
-    if (due.holds == 0)
+        sf_owner_due.first = u;
+    sf_owner_due.last = &u->next;
+    if (sf_owner_due.holds == 0)
         run_due();
 }
 
-void sf_owner_hold(void)
+void sf_owner_run_due(void)
 {
-    due.holds++;
-}
+    int err = errno; /* a free function must not change what the call answers */
 
-void sf_owner_release(void)
-{
-    if (--due.holds == 0 && due.first) {
-        int err = errno; /* a free function must not change what the call answers */
-
-        run_due();
-        errno = err;
-    }
+    run_due();
+    errno = err;
 }
 
 void sf_owner_unref(struct sf_owner *o)
@@ -119,16 +107,6 @@ const char *sf_meta_get(const struct sf_meta *m, const char *name)
     return NULL;
 }
 
-static void become_slice(struct sf_msg *m, uint8_t *data, size_t size, struct sf_owner *owner)
-{
-    sf_msg_init(m);
-    m->kind = SF_MSG_SLICE;
-    m->check = SF_MSG_SLICE ^ SF_MSG_CHECK;
-    m->slice.data = data;
-    m->slice.size = size;
-    m->slice.owner = owner;
-}
-
 int sf_msg_init_size(struct sf_msg *m, size_t size)
 {
     struct sf_owner *o;
@@ -143,7 +121,7 @@ int sf_msg_init_size(struct sf_msg *m, size_t size)
     o = sf_owner_new(size);
     if (!o)
         return -ENOMEM;
-    become_slice(m, sf_owner_bytes(o), size, o);
+    sf_msg_init_slice(m, sf_owner_bytes(o), size, o);
     return 0;
 }
 
@@ -171,23 +149,8 @@ int sf_msg_init_data(struct sf_msg *m, void *data, size_t size, void (*free_fn)(
         u->hint = hint;
         u->free_fn = free_fn;
     }
-    become_slice(m, data, size, u ? &u->owner : NULL);
+    sf_msg_init_slice(m, data, size, u ? &u->owner : NULL);
     return 0;
-}
-
-void sf_msg_init_slice(struct sf_msg *m, uint8_t *data, size_t size, struct sf_owner *owner)
-{
-    become_slice(m, data, size, owner);
-}
-
-void sf_msg_close(struct sf_msg *m)
-{
-    if (m->kind == SF_MSG_SLICE)
-        sf_owner_unref(m->slice.owner);
-    if (m->meta)
-        sf_meta_unref(m->meta);
-    m->kind = 0;
-    m->check = 0;
 }
 
 void sf_msg_move(struct sf_msg *to, struct sf_msg *from)

@@ -39,8 +39,29 @@ static inline struct sf_owner *sf_owner_ref(struct sf_owner *o)
 void sf_owner_unref(struct sf_owner *o);
 
 /* This thread is about to take a lock of the library / has dropped the last one. They nest. */
-void sf_owner_hold(void);
-void sf_owner_release(void);
+static inline void sf_owner_hold(void);
+static inline void sf_owner_release(void);
+
+/* This thread's: how many locks of the library it holds, and the free functions that wait for that. */
+struct sf_owner_due {
+    unsigned holds;
+    bool running;
+    struct sf_owner_user *first, **last;
+};
+extern _Thread_local struct sf_owner_due sf_owner_due __attribute__((tls_model("initial-exec")));
+
+void sf_owner_run_due(void);
+
+static inline void sf_owner_hold(void)
+{
+    sf_owner_due.holds++;
+}
+
+static inline void sf_owner_release(void)
+{
+    if (--sf_owner_due.holds == 0 && sf_owner_due.first)
+        sf_owner_run_due();
+}
 
 /* What is known of the connection that a message came from; counted, immutable. */
 struct sf_meta {
@@ -72,6 +93,8 @@ enum sf_msg_flag {
     SF_MSG_COMMAND = 4, /* not a message: the body of a command that concerns the pattern */
     SF_MSG_SHARED = 8,  /* has been copied by reference once */
     SF_MSG_BORROWED = 16, /* points into a caller's buffer: good until the call returns only */
+    SF_MSG_BRIEF = 32,    /* to receive into: its bytes will be copied before the socket's turn ends,
+                             so it gets no reference to them and no meta, and may not be kept */
 };
 
 struct sf_msg {
@@ -125,10 +148,27 @@ int sf_msg_init_data(struct sf_msg *m, void *data, size_t size, void (*free_fn)(
                      void *hint);
 
 /* A slice of counted bytes; takes over one reference of `owner` (NULL: constant). */
-void sf_msg_init_slice(struct sf_msg *m, uint8_t *data, size_t size, struct sf_owner *owner);
+static inline void sf_msg_init_slice(struct sf_msg *m, uint8_t *data, size_t size,
+                                     struct sf_owner *owner)
+{
+    sf_msg_init(m);
+    m->kind = SF_MSG_SLICE;
+    m->check = SF_MSG_SLICE ^ SF_MSG_CHECK;
+    m->slice.data = data;
+    m->slice.size = size;
+    m->slice.owner = owner;
+}
 
 /* Lets go of what `m` holds; `m` is no message afterwards. */
-void sf_msg_close(struct sf_msg *m);
+static inline void sf_msg_close(struct sf_msg *m)
+{
+    if (m->kind == SF_MSG_SLICE)
+        sf_owner_unref(m->slice.owner);
+    if (m->meta)
+        sf_meta_unref(m->meta);
+    m->kind = 0;
+    m->check = 0;
+}
 
 /* Lets go of what `to` holds, takes what `from` holds, leaves `from` empty. */
 void sf_msg_move(struct sf_msg *to, struct sf_msg *from);

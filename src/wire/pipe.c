@@ -670,7 +670,26 @@ static int get_cell(struct sf_pipe *p, struct sf_msg *m)
     return err;
 }
 
-int sf_pipe_get(struct sf_pipe *p, struct sf_msg *m, bool *credit)
+/* At most SF_MSG_INLINE bytes, without a call: by blocks that overlap. */
+static inline void copy_small(uint8_t *to, const uint8_t *from, size_t n)
+{
+    if (n >= 16) {
+        memcpy(to, from, 16);
+        memcpy(to + n - 16, from + n - 16, 16);
+        to[16 < n ? 16 : 0] = from[16 < n ? 16 : 0]; /* of 33 the middle */
+    } else if (n >= 8) {
+        memcpy(to, from, 8);
+        memcpy(to + n - 8, from + n - 8, 8);
+    } else if (n >= 4) {
+        memcpy(to, from, 4);
+        memcpy(to + n - 4, from + n - 4, 4);
+    } else {
+        for (size_t i = 0; i < n; i++)
+            to[i] = from[i];
+    }
+}
+
+static inline int get(struct sf_pipe *p, struct sf_msg *m, bool *credit, bool brief)
 {
     struct place at = here(p);
     struct found f;
@@ -685,10 +704,12 @@ int sf_pipe_get(struct sf_pipe *p, struct sf_msg *m, bool *credit)
         walk(&at, &f);
     } while (f.flags & SF_PIPE_SKIP);
 
-    if (f.size <= SF_MSG_INLINE) {
+    if (brief && !f.segment) {
+        sf_msg_init_slice(m, f.data, f.size, NULL);
+    } else if (f.size <= SF_MSG_INLINE) {
         sf_msg_init(m);
         m->small_size = (uint8_t)f.size;
-        memcpy(m->small, f.data, f.size);
+        copy_small(m->small, f.data, f.size);
     } else if (f.segment) {
         sf_msg_init_slice(m, f.data, f.size, f.segment->owner);
         f.segment->owner = NULL; /* its reference is the message's now */
@@ -699,7 +720,9 @@ int sf_pipe_get(struct sf_pipe *p, struct sf_msg *m, bool *credit)
         p->slices++;
         p->sliced_bytes += f.size;
     }
-    if (at.chunk->meta)
+    if (brief)
+        m->flags |= SF_MSG_BRIEF;
+    else if (at.chunk->meta)
         m->meta = sf_meta_ref(at.chunk->meta);
     p->off = at.off;
     p->seg = at.seg;
@@ -714,6 +737,16 @@ int sf_pipe_get(struct sf_pipe *p, struct sf_msg *m, bool *credit)
     if (!p->inside)
         *credit = took_message(p);
     return 0;
+}
+
+int sf_pipe_get(struct sf_pipe *p, struct sf_msg *m, bool *credit)
+{
+    return get(p, m, credit, false);
+}
+
+int sf_pipe_get_brief(struct sf_pipe *p, struct sf_msg *m, bool *credit)
+{
+    return get(p, m, credit, true);
 }
 
 bool sf_pipe_sleep(struct sf_pipe *p, bool *credit)

@@ -142,6 +142,9 @@ bool sf_pipe_ready(struct sf_pipe *p);
  */
 int sf_pipe_get(struct sf_pipe *p, struct sf_msg *m, bool *credit);
 
+/* The same, but `m` may point into the pipe, and is good until the next call for it only. No meta. */
+int sf_pipe_get_brief(struct sf_pipe *p, struct sf_msg *m, bool *credit);
+
 /* Says "wake me": true when there is still nothing, false when there is after all. `*credit` as above. */
 bool sf_pipe_sleep(struct sf_pipe *p, bool *credit);
 
