@@ -30,6 +30,12 @@ static int fail(struct sf_greeting *g, uint32_t error)
     return -EPROTO;
 }
 
+/* No greeting at all, or not one that we may accept. */
+static int malformed(struct sf_greeting *g)
+{
+    return fail(g, SIFR_PROTOCOL_ERROR_ZMTP_UNSPECIFIED);
+}
+
 static void queue(struct sf_greeting *g, const void *bytes, size_t n)
 {
     if (n == 0)
@@ -96,7 +102,7 @@ static int read_identity_header(struct sf_greeting *g)
     int n;
 
     if (g->unversioned && g->in_size == 2 && g->in[0] == 0x16 && g->in[1] == 0x03)
-        return fail(g, 0); /* somebody speaks TLS */
+        return malformed(g); /* somebody speaks TLS */
     if (g->version == SF_ZMTP_10)
         n = sf_frame1_get(&f, g->in, g->in_size);
     else
@@ -104,7 +110,7 @@ static int read_identity_header(struct sf_greeting *g)
     if (n == -EAGAIN)
         return 0;
     if (n < 0 || f.size > SF_GREETING_ID_MAX || (f.flags & SF_FRAME_COMMAND))
-        return fail(g, 0);
+        return malformed(g);
     g->id_left = (size_t)f.size;
     if (g->id_left == 0)
         become(g, SF_GREETING_DONE);
@@ -120,7 +126,7 @@ static int step_identity(struct sf_greeting *g, uint8_t octet)
     g->id[g->id_size++] = octet;
     if (g->unversioned && g->id_size == 2 && memcmp(g->in, "GE", 2) == 0 &&
         memcmp(g->id, "T ", 2) == 0)
-        return fail(g, 0); /* somebody speaks HTTP */
+        return malformed(g); /* somebody speaks HTTP */
     if (--g->id_left == 0)
         become(g, SF_GREETING_DONE);
     return 0;
@@ -130,7 +136,7 @@ static int step_identity(struct sf_greeting *g, uint8_t octet)
 static int become_unversioned(struct sf_greeting *g)
 {
     if (g->config.secured)
-        return fail(g, 0);
+        return malformed(g);
     g->version = SF_ZMTP_10;
     g->unversioned = true;
     become(g, SF_GREETING_IDENTITY);
@@ -161,7 +167,7 @@ static int step_revision(struct sf_greeting *g, uint8_t octet)
         return 0;
     }
     if (g->config.secured)
-        return fail(g, 0);
+        return malformed(g);
     g->version = octet == 0 ? SF_ZMTP_10 : SF_ZMTP_20;
     queue_type(g);
     queue_identity(g);
@@ -173,7 +179,7 @@ static int step_type(struct sf_greeting *g, uint8_t octet)
 {
     g->type = octet;
     if (sf_type_name(octet) && !(g->config.talks_to >> octet & 1))
-        return fail(g, 0);
+        return fail(g, 0); /* as with READY, types that do not fit are no breach of protocol */
     g->in_size = 0; /* from here on the header of the identity frame */
     become(g, SF_GREETING_IDENTITY);
     return 0;

@@ -61,13 +61,13 @@ static const struct refusal {
     uint32_t error;
 } refusals[] = {
     {"bad-greeting-bad-mechanism", 'C', 2, SIFR_PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH},
-    {"bad-greeting-http-long", 'C', 0, 0},
-    {"bad-greeting-http-short", 'C', 0, 0},
-    {"bad-greeting-longframe-1.0-flags00", 'C', 0, 0},
+    {"bad-greeting-http-long", 'C', 0, SIFR_PROTOCOL_ERROR_ZMTP_UNSPECIFIED},
+    {"bad-greeting-http-short", 'C', 0, SIFR_PROTOCOL_ERROR_ZMTP_UNSPECIFIED},
+    {"bad-greeting-longframe-1.0-flags00", 'C', 0, SIFR_PROTOCOL_ERROR_ZMTP_UNSPECIFIED},
     {"bad-greeting-lowercase-mechanism", 'C', 2, SIFR_PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH},
     {"bad-greeting-mechanism-junk-padding", 'C', 2, SIFR_PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH},
-    {"bad-greeting-tls", 'C', 0, 0},
-    {"bad-greeting-zero", 'C', 0, 0},
+    {"bad-greeting-tls", 'C', 0, SIFR_PROTOCOL_ERROR_ZMTP_UNSPECIFIED},
+    {"bad-greeting-zero", 'C', 0, SIFR_PROTOCOL_ERROR_ZMTP_UNSPECIFIED},
     {"client-gets-wrong-mechanism", 'S', 2, SIFR_PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH},
     {"frame-reserved-bits", 'C', 4, 0},
     {"frame-size-top-bit", 'C', 4, 0},

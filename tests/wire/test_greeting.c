@@ -176,7 +176,7 @@ START_TEST(secured_sockets_refuse_all_peers_before_3_0)
         return;
     }
     ck_assert_int_eq(n, -EPROTO);
-    ck_assert_uint_eq(g.error, 0);
+    ck_assert_uint_eq(g.error, SIFR_PROTOCOL_ERROR_ZMTP_UNSPECIFIED);
     ck_assert(!sf_greeting_done(&g));
     ck_assert_int_eq(sf_greeting_feed(&g, (const uint8_t *)"\0", 1), -EPROTO);
 }
@@ -273,7 +273,7 @@ START_TEST(malformed_openings_are_refused_at_the_octet_that_shows_it)
     sf_greeting_init(&g, &dealer);
     ck_assert_int_eq(sf_greeting_feed(&g, bytes, size - 1), (ssize_t)size - 1);
     ck_assert_int_eq(sf_greeting_feed(&g, bytes + size - 1, 1), -EPROTO);
-    ck_assert_uint_eq(g.error, 0);
+    ck_assert_uint_eq(g.error, SIFR_PROTOCOL_ERROR_ZMTP_UNSPECIFIED);
     ck_assert(!sf_greeting_done(&g));
 }
 END_TEST
