@@ -58,13 +58,20 @@ void sf_recv_abort(struct sf_conn *c)
     }
 }
 
+/* MAXMSGSIZE is a limit of every frame, commands included. */
+static bool too_large(const struct sf_conn *c, const struct sf_frame *f)
+{
+    int64_t max = c->profile->opt.max_msg_size;
+
+    return max >= 0 && f->size > (uint64_t)max;
+}
+
 /* What a frame means for its message: 0, or -EPROTO when it may not be. */
 static int note_frame(struct sf_conn *c, const struct sf_frame *f)
 {
     bool more = f->flags & SF_FRAME_MORE;
-    int64_t max = c->profile->opt.max_msg_size;
 
-    if (max >= 0 && f->size > (uint64_t)max)
+    if (too_large(c, f))
         return -EPROTO;
     c->message_bytes += f->size;
     if (more && (c->message_bytes > MESSAGE_MAX || c->frame_no >= FRAMES_MAX))
@@ -125,7 +132,7 @@ static int hop_command(struct sf_conn *c, struct sf_frame *f, size_t header)
     uint8_t *raw = sf_pipe_raw(p);
     int n;
 
-    if (c->version < SF_ZMTP_30 || f->size > COMMAND_MAX)
+    if (c->version < SF_ZMTP_30 || f->size > COMMAND_MAX || too_large(c, f))
         return -EPROTO;
     if (p->raw < header + f->size)
         return -EAGAIN;
@@ -242,9 +249,7 @@ static int hop(struct sf_conn *c, size_t *missing)
             continue;
         }
         if (p->raw < (size_t)header + f.size) {
-            int64_t max = c->profile->opt.max_msg_size;
-
-            if (max >= 0 && f.size > (uint64_t)max)
+            if (too_large(c, &f))
                 err = -EPROTO; /* before its bytes are read */
             *missing = (size_t)header + f.size - p->raw;
             break;
@@ -295,9 +300,7 @@ static int hop_old(struct sf_conn *c)
         if (!c->in_frame_more && !sf_pipe_has_room(p))
             return -EAGAIN;
         if (b->size - b->at < (size_t)header + f.size) {
-            int64_t max = c->profile->opt.max_msg_size;
-
-            if (max >= 0 && f.size > (uint64_t)max)
+            if (too_large(c, &f))
                 return -EPROTO;
             break;
         }
