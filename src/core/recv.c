@@ -228,6 +228,10 @@ static int hop(struct sf_conn *c, size_t *missing)
             err = header;
             break;
         }
+        if (c->lane.size > LANE_MAX) { /* what makes us answer waits too; send.c goes on with it */
+            err = -EAGAIN;
+            break;
+        }
         if (f.flags & SF_FRAME_COMMAND) {
             err = hop_command(c, &f, (size_t)header);
             if (err == -EAGAIN) {
@@ -238,7 +242,7 @@ static int hop(struct sf_conn *c, size_t *missing)
             heard = true;
             continue;
         }
-        if (!c->in_frame_more && (!sf_pipe_has_room(p) || c->lane.size > LANE_MAX)) {
+        if (!c->in_frame_more && !sf_pipe_has_room(p)) {
             err = -EAGAIN;
             break;
         }

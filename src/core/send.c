@@ -15,7 +15,7 @@
 
 #include <errno.h>
 
-enum { IOVECS = 64, BATCH_BYTES = 256 * 1024, BATCHES = 16, LANE_MAX = 64 * 1024 };
+enum { IOVECS = 64, BATCH_BYTES = 256 * 1024, BATCHES = 16 };
 
 int sf_send_lane(struct sf_conn *c, const void *bytes, size_t n)
 {
@@ -163,7 +163,11 @@ static int flush_some(struct sf_conn *c)
     if (c->lane.size && !c->staged && sf_pipe_at_message(c->link->out)) {
         int err = write_buffer(c, &c->lane);
 
-        return err ? err : 1;
+        if (err)
+            return err;
+        if (c->paused) /* perhaps because so much was owed */
+            sf_conn_poke(c, SF_TODO_RESUME);
+        return 1;
     }
     if (c->staged || !sf_send_framed(c))
         return flush_stage(c);
