@@ -248,7 +248,7 @@ static void drop_stream(struct sf_conn *c)
     c->lane.at = c->lane.size = 0;
     c->stage.at = c->stage.size = 0;
     c->stash.at = c->stash.size = 0;
-    c->in_frame_more = false;
+    c->in_frame_more = c->heard_message = false;
     c->frame_no = 0;
     c->message_bytes = 0;
 }

@@ -143,6 +143,7 @@ struct sf_conn {
     bool in_frame_more;       /* of the message being received */
     unsigned frame_no;        /* in it */
     uint8_t first_size4;      /* REQ: its first frame had 4 octets */
+    bool heard_message;       /* a whole one came over this stream */
     uint64_t message_bytes;   /* of it, so far */
     struct {                  /* a large frame on its way into a block of its own */
         struct sf_owner *owner; /* owns, or NULL */

@@ -77,7 +77,9 @@ static int note_frame(struct sf_conn *c, const struct sf_frame *f)
     if (more && (c->message_bytes > MESSAGE_MAX || c->frame_no >= FRAMES_MAX))
         return -EPROTO;
     if (c->socket->base.pattern->flags & SF_PATTERN_ENVELOPE) {
-        /* [id of 4 octets] delimiter body.. */
+        /* [id of 4 octets] delimiter body.., or first of all a ROUTER's probe, which is empty */
+        if (c->frame_no == 0 && !c->heard_message && !more && f->size == 0)
+            return 0;
         if (c->frame_no == 0)
             c->first_size4 = f->size == 4;
         if (c->frame_no == 0 && (!more || (f->size != 0 && f->size != 4)))
@@ -98,6 +100,7 @@ static void passed_frame(struct sf_conn *c, unsigned flags)
     }
     c->frame_no = 0;
     c->message_bytes = 0;
+    c->heard_message = true;
     if (!(c->socket->base.pattern->flags & SF_PATTERN_DEAF))
         sf_pipe_commit(c->link->in);
 }
@@ -323,8 +326,10 @@ static int hop_old(struct sf_conn *c)
         b->at += (size_t)header + f.size;
         c->in_frame_more = f.flags & SF_FRAME_MORE;
         c->frame_no = c->in_frame_more ? c->frame_no + 1 : 0;
-        if (!c->in_frame_more)
+        if (!c->in_frame_more) {
             c->message_bytes = 0;
+            c->heard_message = true;
+        }
     }
     if (b->at) { /* what is left moves to the front */
         memmove(b->data, b->data + b->at, b->size - b->at);
