@@ -274,11 +274,11 @@ static int hop(struct sf_conn *c, size_t *missing)
                 sf_msg_close(&m);
             }
             sf_pipe_discard(p, (size_t)header + f.size);
+            c->message_bytes = 0; /* each frame is a message of its own */
             heard = true;
             continue;
-        } else {
-            sf_pipe_accept(p, (size_t)header + f.size);
         }
+        sf_pipe_accept(p, (size_t)header + f.size);
         passed_frame(c, f.flags);
         heard = true;
     }
