@@ -261,6 +261,11 @@ static bool read_one(struct sf_socket *s, struct sf_peer *p, struct sf_msg *m)
         err = take_command(s->state, p, m);
     } else {
         do {
+            if (m->flags & SF_MSG_COMMAND) { /* stands between two frames; `more` is still true */
+                if (take_command(s->state, p, m) != 0)
+                    err = -ENOMEM;
+                continue;
+            }
             more = sf_msg_more(m);
             if (take_frame(s->state, p, &g, m) != 0)
                 err = -ENOMEM;
