@@ -602,7 +602,9 @@ static void begin_greeting(struct sf_conn *c)
     c->state = SF_CONN_GREETING;
     if (o->handshake_ivl > 0)
         sf_loop_timer(c->loop, &c->timer, (uint64_t)o->handshake_ivl);
+    sf_conn_ref(c); /* all may have arrived already, and its end as well */
     step(c);
+    sf_conn_unref(c);
 }
 
 int sf_conn_accepted(struct sf_listener *l, struct sf_stream *stream)
