@@ -129,6 +129,7 @@ static int take_command(struct sf_conn *c, const uint8_t *body, size_t size)
     }
 }
 
+/* 0; 1: more bytes are needed; -EAGAIN: the socket has enough for now; -EPROTO, -ENOMEM. */
 static int hop_command(struct sf_conn *c, struct sf_frame *f, size_t header)
 {
     struct sf_pipe *p = c->link->in;
@@ -138,7 +139,7 @@ static int hop_command(struct sf_conn *c, struct sf_frame *f, size_t header)
     if (c->version < SF_ZMTP_30 || f->size > COMMAND_MAX || too_large(c, f))
         return -EPROTO;
     if (p->raw < header + f->size)
-        return -EAGAIN;
+        return 1;
     raw[0] &= (uint8_t)~SF_FRAME_MORE; /* means nothing on a command */
     n = take_command(c, raw + header, f->size);
     if (n < 0)
@@ -146,6 +147,8 @@ static int hop_command(struct sf_conn *c, struct sf_frame *f, size_t header)
     if (n == 1) {
         bool inside = p->open;
 
+        if (!inside && !sf_pipe_has_room(p))
+            return -EAGAIN;
         sf_pipe_accept(p, header + f->size);
         if (!inside) /* within a message it is shown with that */
             sf_pipe_commit(p);
@@ -237,12 +240,12 @@ static int hop(struct sf_conn *c, size_t *missing)
         }
         if (f.flags & SF_FRAME_COMMAND) {
             err = hop_command(c, &f, (size_t)header);
-            if (err == -EAGAIN) {
+            if (err == 1) {
                 *missing = (size_t)header + f.size - p->raw;
                 err = 0;
                 break;
             }
-            heard = true;
+            heard |= err == 0;
             continue;
         }
         if (!c->in_frame_more && !sf_pipe_has_room(p)) {
