@@ -249,7 +249,7 @@ static void drop_stream(struct sf_conn *c)
     c->stage.at = c->stage.size = 0;
     c->stash.at = c->stash.size = 0;
     c->in_frame_more = c->heard_message = false;
-    c->frame_no = 0;
+    c->frame_no = c->commands_inside = 0;
     c->message_bytes = 0;
 }
 

@@ -142,6 +142,7 @@ struct sf_conn {
     struct sf_soon soon;      /* while streaming */
     bool in_frame_more;       /* of the message being received */
     unsigned frame_no;        /* in it */
+    unsigned commands_inside; /* met between its frames */
     uint8_t first_size4;      /* REQ: its first frame had 4 octets */
     bool heard_message;       /* a whole one came over this stream */
     uint64_t message_bytes;   /* of it, so far */

@@ -21,7 +21,7 @@ enum {
     GROW_FROM = 256 * 1024,    /* what such a block starts with at most */
     COMMAND_MAX = 1 << 24,     /* bytes of a command: topics may be long */
     LANE_MAX = 65536,          /* answers owed; above, the peer is not read */
-    FRAMES_MAX = 1 << 20,      /* of one message */
+    FRAMES_MAX = 1 << 20,      /* of one message, and commands within it */
 };
 #define MESSAGE_MAX ((uint64_t)1 << 36) /* bytes of one message that is not complete */
 
@@ -98,7 +98,7 @@ static void passed_frame(struct sf_conn *c, unsigned flags)
         c->frame_no++;
         return;
     }
-    c->frame_no = 0;
+    c->frame_no = c->commands_inside = 0;
     c->message_bytes = 0;
     c->heard_message = true;
     if (!(c->socket->base.pattern->flags & SF_PATTERN_DEAF))
@@ -140,6 +140,8 @@ static int hop_command(struct sf_conn *c, struct sf_frame *f, size_t header)
         return -EPROTO;
     if (p->raw < header + f->size)
         return 1;
+    if (p->open && ++c->commands_inside > FRAMES_MAX) /* they stay in memory as long as it */
+        return -EPROTO;
     raw[0] &= (uint8_t)~SF_FRAME_MORE; /* means nothing on a command */
     n = take_command(c, raw + header, f->size);
     if (n < 0)
