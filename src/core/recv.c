@@ -287,7 +287,7 @@ static int hop(struct sf_conn *c, size_t *missing)
         passed_frame(c, f.flags);
         heard = true;
     }
-    if (deaf)
+    if (deaf || !p->open) /* commands with no message around them need not stay */
         sf_pipe_forget(p);
     if (heard)
         sf_heart_heard(c);

@@ -420,18 +420,9 @@ int sf_pipe_accept_segment(struct sf_pipe *p, size_t header, uint8_t *data, uint
 
 void sf_pipe_skip(struct sf_pipe *p, size_t n)
 {
-    if (!p->open && p->raw - n <= 256) { /* nothing much behind it: it need not stay */
-        sf_pipe_discard(p, n);
-        return;
-    }
     sf_pipe_raw(p)[0] |= SF_PIPE_SKIP;
     p->fill += (uint32_t)n;
     p->raw -= (uint32_t)n;
-    if (!p->open) { /* shown with the next message */
-        p->dirty |= p->msg_chunk == p->tail;
-        if (p->msg_chunk == p->tail)
-            p->msg_at = p->fill;
-    }
 }
 
 void sf_pipe_forget(struct sf_pipe *p)

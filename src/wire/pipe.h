@@ -124,7 +124,8 @@ int sf_pipe_accept_segment(struct sf_pipe *p, size_t header, uint8_t *data, uint
                            struct sf_owner *owner);
 void sf_pipe_forget(struct sf_pipe *p); /* drops the accepted frames that are no message yet; raw bytes stay */
 void sf_pipe_discard(struct sf_pipe *p, size_t n); /* drops the first n raw bytes; nothing is open */
-void sf_pipe_skip(struct sf_pipe *p, size_t n); /* a raw frame that the reader is to pass over */
+void sf_pipe_skip(struct sf_pipe *p, size_t n); /* a raw frame that the reader is to pass over: to be
+                                                   forgotten if no message takes it along */
 void sf_pipe_commit(struct sf_pipe *p);  /* the frames accepted so far are a whole message */
 void sf_pipe_publish(struct sf_pipe *p); /* shows what was committed to the reader */
 
