@@ -6,10 +6,11 @@
 #include <errno.h>
 #include <string.h>
 
-void sf_route_init(struct sf_route *r)
+int sf_route_init(struct sf_route *r)
 {
     memset(&r->peers, 0, sizeof r->peers);
     r->next = sf_random32();
+    return sf_map_reserve(&r->peers); /* now, for nobody could be told when a peer gets its name */
 }
 
 void sf_route_fini(struct sf_route *r)

@@ -18,7 +18,7 @@ struct sf_route {
     uint32_t next;       /* of the generated ids */
 };
 
-void sf_route_init(struct sf_route *r);
+int sf_route_init(struct sf_route *r); /* 0 or -ENOMEM */
 void sf_route_fini(struct sf_route *r);
 
 /*

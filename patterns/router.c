@@ -48,12 +48,11 @@ static int router_init(struct sf_socket *s)
 {
     struct router *r = s->state;
 
-    sf_route_init(&r->route);
     sf_collect_init(&r->in);
     sf_list_init(&r->notices);
     sf_msg_init(&r->id);
     sf_msg_init(&r->body);
-    return 0;
+    return sf_route_init(&r->route);
 }
 
 static void router_fini(struct sf_socket *s)

@@ -53,6 +53,11 @@ static int grow(struct sf_map *m)
     return 0;
 }
 
+int sf_map_reserve(struct sf_map *m)
+{
+    return m->n_buckets ? 0 : grow(m);
+}
+
 struct sf_map_node *sf_map_get(const struct sf_map *m, const void *key, size_t size)
 {
     uint32_t h;

@@ -24,6 +24,9 @@ struct sf_map {
 /* The node of the key, or NULL. */
 struct sf_map_node *sf_map_get(const struct sf_map *m, const void *key, size_t size);
 
+/* Makes sure that no sf_map_put fails for want of memory. 0 or -ENOMEM. */
+int sf_map_reserve(struct sf_map *m);
+
 /*
  * Adds `node` under `key` (which stays where it is as long as the node is in
  * the map). 0, -EEXIST when the key is there already, -ENOMEM.
