@@ -27,26 +27,26 @@ struct sf_monitor {
     uint64_t dropped;
 };
 
+/* Both frames are made before the first is sent: without memory nothing of the event is. */
 static int put(struct sifr_socket *pair, const struct event *e)
 {
     uint8_t head[6];
-    struct sf_msg m;
+    struct sf_msg first, second;
     int err;
 
     memcpy(head, &e->number, 2);
     memcpy(head + 2, &e->value, 4);
-    err = sf_msg_init_copy(&m, head, sizeof head);
-    if (err == 0) {
-        err = sf_socket_send_now(pair, &m, true, false);
-        sf_msg_close(&m);
-    }
+    err = sf_msg_init_copy(&second, e->endpoint, strlen(e->endpoint));
     if (err)
         return err;
-    err = sf_msg_init_copy(&m, e->endpoint, strlen(e->endpoint));
+    err = sf_msg_init_copy(&first, head, sizeof head);
     if (err == 0) {
-        err = sf_socket_send_now(pair, &m, false, false);
-        sf_msg_close(&m);
+        err = sf_socket_send_now(pair, &first, true, false);
+        if (err == 0)
+            err = sf_socket_send_now(pair, &second, false, false); /* or the first is taken back */
+        sf_msg_close(&first);
     }
+    sf_msg_close(&second);
     return err;
 }
 
