@@ -82,6 +82,13 @@ int sf_peer_get(struct sf_peer *p, struct sf_msg *m);
 /* Whether sf_peer_get would give a frame; if not, arms `readable` as it does. */
 bool sf_peer_readable(struct sf_peer *p);
 
+/*
+ * Begins anew with a peer of which something was lost for want of memory: its connection ends and is
+ * made again by whoever dialed, or, within the process, its side acts as if that had happened. Then
+ * `joined` of the other side says all again.
+ */
+void sf_peer_renew(struct sf_peer *p);
+
 /* Ends the connection of a peer for good (handover, a protocol violation). detach follows later. */
 void sf_peer_kick(struct sf_peer *p);
 

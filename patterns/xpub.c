@@ -273,8 +273,7 @@ static bool read_one(struct sf_socket *s, struct sf_peer *p, struct sf_msg *m)
         end_message(s, &g);
     }
     if (err)
-        sf_peer_kick(
-            p); /* a subscription lost would be lost for ever; a new connection says it anew */
+        sf_peer_renew(p); /* a subscription lost would be lost for ever; so it is said anew */
     return true;
 }
 
@@ -316,7 +315,7 @@ void sf_xpub_joined(struct sf_socket *s, struct sf_peer *p)
     const struct sf_request all = {.subscribe = true};
 
     if (p->subscribes_all && obey(s->state, p, &all, NULL) != 0)
-        sf_peer_kick(p);
+        sf_peer_renew(p);
 }
 
 void sf_xpub_lost(struct sf_socket *s, struct sf_peer *p)

@@ -515,6 +515,8 @@ static void run(struct sf_task *t)
         sf_conn_lost(c);
     if ((todo & SF_TODO_STOP) && c->dying)
         sf_conn_stop(c);
+    if ((todo & SF_TODO_RENEW) && c->state == SF_CONN_READY)
+        sf_conn_lost(c);
     if (c->state == SF_CONN_READY &&
         ((todo & SF_TODO_READ) || ((todo & SF_TODO_RESUME) && c->paused))) {
         c->paused = false;
@@ -540,6 +542,7 @@ static void timed_out(struct sf_timer *t)
 {
     struct sf_conn *c = SF_CONTAINER(t, struct sf_conn, timer);
 
+    sf_conn_ref(c); /* it may end in here */
     switch (c->state) {
     case SF_CONN_WAITING: sf_dial_attempt(c); break;
     case SF_CONN_OPENING: /* CONNECT_TIMEOUT */ sf_dial_again(c); break;
@@ -559,6 +562,7 @@ static void timed_out(struct sf_timer *t)
     case SF_CONN_CLOSED: break;
     case SF_CONN_READY: sf_lease_tick(c); break;
     }
+    sf_conn_unref(c);
 }
 
 /* --- Handshake --------------------------------------------------------- */
@@ -617,7 +621,9 @@ int sf_conn_accepted(struct sf_listener *l, struct sf_stream *stream)
     sf_list_push(&l->conns, &c->node);
     c->stream = stream;
     c->watch.fd = stream->fd;
+    sf_conn_ref(c); /* it may end in here */
     begin_greeting(c);
+    sf_conn_unref(c);
     return 0;
 }
 

@@ -52,6 +52,7 @@ enum {
     SF_TODO_LEASE = 64, /* the socket would read by itself */
     SF_TODO_LOST = 128, /* it is gone, as was found when a token was out */
     SF_TODO_STOP = 256, /* it is over, as was found when a token was out */
+    SF_TODO_RENEW = 512, /* end it and, where we dialed, dial again */
 };
 
 /* Only while shaking hands. */

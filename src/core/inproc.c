@@ -74,20 +74,14 @@ static int make_pipes(struct sf_link *l, bool conflate)
     return 0;
 }
 
-/*
- * Makes the end of `bound` for the connecting link `a`, and ties the two. Under
- * ctx.lock. 0 or -ENOMEM.
- */
-static int meet(struct sf_link **out, struct sf_link *a, struct sifr_socket *bound)
+/* Makes the end of `bound` for the connecting link `a`, which knows nothing of it yet. 0 or -ENOMEM. */
+static int make_end(struct sf_link **out, struct sf_link *a, struct sifr_socket *bound)
 {
     struct sf_link *b;
     int err = link_new(&b, bound, a->name);
 
     if (err)
         return err;
-    b->bound_end = true;
-    b->in = sf_pipe_ref(a->out);
-    b->out = sf_pipe_ref(a->in);
     if (announces(a->socket)) {
         err = learn(&b->peer, a->socket->opt.id.data, a->socket->opt.id.size);
         if (err) {
@@ -95,15 +89,25 @@ static int meet(struct sf_link **out, struct sf_link *a, struct sifr_socket *bou
             return err;
         }
     }
+    b->bound_end = true;
+    b->in = sf_pipe_ref(a->out);
+    b->out = sf_pipe_ref(a->in);
+    atomic_store(&b->other, sf_link_ref(a));
+    *out = b;
+    return 0;
+}
+
+/* Ties the link for which `b` was made to it. Under ctx.lock. */
+static void tie(struct sf_link *b)
+{
+    struct sifr_socket *bound = b->socket;
+
     sf_pipe_set_mark(b->in, 1, atomic_load(&bound->hwm[1]));
     sf_pipe_set_mark(b->out, 0, atomic_load(&bound->hwm[0]));
     sf_pipe_set_pins(b->in, bound->pins);
     atomic_store(&b->in->asleep, 1);
-    atomic_store(&b->other, sf_link_ref(a));
-    if (!a->orphan) /* nobody is there to be told anything */
-        atomic_store(&a->other, sf_link_ref(b));
-    *out = b;
-    return 0;
+    if (!atomic_load(&b->other)->orphan) /* else nobody is there to be told anything */
+        atomic_store(&atomic_load(&b->other)->other, sf_link_ref(b));
 }
 
 int sf_inproc_connect(struct sifr_socket *s, const char *name, struct sf_link **out)
@@ -130,8 +134,9 @@ int sf_inproc_connect(struct sifr_socket *s, const char *name, struct sf_link **
         if (err == 0)
             err = learn(&l->peer, bound->id, bound->id_size);
         if (err == 0)
-            err = meet(&b, l, bound->socket);
+            err = make_end(&b, l, bound->socket);
         if (err == 0) {
+            tie(b);
             sf_link_post(b, SF_EVENT_ATTACH);
             sf_link_unref(b);
         }
@@ -148,7 +153,7 @@ int sf_inproc_connect(struct sifr_socket *s, const char *name, struct sf_link **
             sf_socket_detach(s, l); /* CONNECT_ROUTING_ID is in use */
             err = -EINVAL;
         } else if (err) {
-            sf_inproc_end(l);
+            sf_socket_abandon(s, l);
             sf_link_unref(l);
         }
     }
@@ -190,6 +195,50 @@ static void drop_expired(struct sifr_ctx *ctx)
     drop_orphans(ctx, sf_clock_ms());
 }
 
+/* Lets one that waits for the name be met by `s`; it is tied later. 0 or -ENOMEM. */
+static int prepare(struct sf_link *a, struct sifr_socket *s, const struct sf_inproc_name *n,
+                   struct sf_list *met)
+{
+    struct sf_link *b;
+    int err = make_end(&b, a, s);
+
+    if (err)
+        return err;
+    sf_list_push(met, &b->pending); /* free for our use: it never waits for a bind */
+    if (n->id_size == 0 || a->orphan)
+        return 0;
+    a->learnt = (uint8_t *)sf_alloc_text(n->id, n->id_size);
+    a->learnt_size = n->id_size;
+    return a->learnt ? 0 : -ENOMEM;
+}
+
+/* All that wait for the name meet `s`, or, without memory, none of them. Under ctx.lock. */
+static int meet_all(struct sifr_socket *s, const struct sf_inproc_name *n, struct sf_list *met)
+{
+    int err = 0;
+
+    SF_LIST_EACH(it, after, &s->ctx->pending) {
+        struct sf_link *a = SF_CONTAINER(it, struct sf_link, pending);
+
+        if (err == 0 && strcmp(a->name, n->name) == 0)
+            err = prepare(a, s, n, met);
+    }
+    SF_LIST_EACH(it, after, met) {
+        struct sf_link *b = SF_CONTAINER(it, struct sf_link, pending), *a = atomic_load(&b->other);
+
+        if (err == 0) {
+            sf_list_remove(&a->pending);
+            tie(b);
+        } else {
+            sf_free(a->learnt);
+            a->learnt = NULL;
+            sf_list_remove(it);
+            sf_link_unref(b);
+        }
+    }
+    return err;
+}
+
 int sf_inproc_bind(struct sifr_socket *s, const char *name, struct sf_list *met)
 {
     struct sifr_ctx *ctx = s->ctx;
@@ -214,17 +263,9 @@ int sf_inproc_bind(struct sifr_socket *s, const char *name, struct sf_list *met)
     sf_lock_take(&ctx->lock);
     err = sf_map_put(&ctx->names, &n->node, n->name, size);
     if (err == 0) {
-        SF_LIST_EACH(it, after, &ctx->pending) {
-            struct sf_link *a = SF_CONTAINER(it, struct sf_link, pending), *b;
-
-            if (strcmp(a->name, name) != 0 || meet(&b, a, s) != 0)
-                continue;
-            sf_list_remove(it);
-            if (!a->orphan && n->id_size &&
-                (a->learnt = (uint8_t *)sf_alloc_text(n->id, n->id_size)) != NULL)
-                a->learnt_size = n->id_size;
-            sf_list_push(met, &b->pending); /* free for our use: it never waits for a bind */
-        }
+        err = meet_all(s, n, met);
+        if (err)
+            sf_map_remove(&ctx->names, &n->node);
     }
     sf_lock_drop(&ctx->lock);
     if (err) {

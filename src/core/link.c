@@ -192,3 +192,13 @@ void sf_peer_kick(struct sf_peer *p)
         sf_link_post(l, SF_EVENT_ENDED);
     }
 }
+
+void sf_peer_renew(struct sf_peer *p)
+{
+    struct sf_link *l = sf_link_of(p);
+
+    if (l->conn)
+        sf_conn_poke(l->conn, SF_TODO_RENEW);
+    else if (atomic_load(&l->other))
+        sf_link_post(atomic_load(&l->other), SF_EVENT_RENEWED);
+}

@@ -18,6 +18,7 @@ enum {
     SF_EVENT_ENDED = 16,    /* nothing will be sent or arrive any more */
     SF_EVENT_LEASED = 32,   /* its connection's reading is the socket's now: lease.h */
     SF_EVENT_RECLAIM = 64,  /* the loop wants that back */
+    SF_EVENT_RENEWED = 128, /* inproc: the other side lost something and is to be told all again */
     SF_EVENT_DEAD = 1 << 30 /* detached: whatever comes is ignored */
 };
 

@@ -101,6 +101,14 @@ static void end(struct sf_task *t)
     sf_listener_unref(l); /* the loop's */
 }
 
+/* Closes what never served anybody. */
+static void take_back(struct sf_acceptor *a, const struct sf_profile *profile)
+{
+    if (a->fd == profile->opt.stream.use_fd)
+        a->fd = -1; /* the bind fails, so it stays the program's */
+    a->transport->close(a);
+}
+
 int sf_listener_new(struct sf_listener **out, struct sifr_socket *s, struct sf_loop *loop,
                     struct sf_profile *profile, const struct sf_endpoint *e)
 {
@@ -117,11 +125,11 @@ int sf_listener_new(struct sf_listener **out, struct sifr_socket *s, struct sf_l
     }
     l->text = sf_alloc_text(l->acceptor->text, strlen(l->acceptor->text));
     if (!l->text) {
-        l->acceptor->transport->close(l->acceptor);
+        take_back(l->acceptor, profile);
         sf_free(l);
         return -ENOMEM;
     }
-    atomic_init(&l->refs, 2); /* the caller's and the loop's */
+    atomic_init(&l->refs, 1);
     l->loop = loop;
     l->socket = sf_socket_ref(s);
     l->profile = sf_profile_ref(profile);
@@ -131,10 +139,21 @@ int sf_listener_new(struct sf_listener **out, struct sifr_socket *s, struct sf_l
     l->watch.ready = accept_some;
     l->pause.fire = resume;
     sf_list_init(&l->conns);
-    sf_monitor_emit(s, SIFR_EVENT_LISTENING, (uint64_t)l->acceptor->fd, l->text);
-    sf_loop_post(loop, &l->start);
     *out = l;
     return 0;
+}
+
+void sf_listener_start(struct sf_listener *l)
+{
+    sf_listener_ref(l); /* the loop's */
+    sf_monitor_emit(l->socket, SIFR_EVENT_LISTENING, (uint64_t)l->acceptor->fd, l->text);
+    sf_loop_post(l->loop, &l->start);
+}
+
+void sf_listener_discard(struct sf_listener *l)
+{
+    take_back(l->acceptor, l->profile);
+    sf_listener_unref(l);
 }
 
 void sf_listener_close(struct sf_listener *l, int linger)

@@ -22,9 +22,18 @@ struct sf_listener {
     struct sf_list conns;         /* struct sf_conn.node */
 };
 
-/* Listens. 0 or what the transport's listen said; with a monitor, BIND_FAILED or LISTENING was reported. */
+/*
+ * Listens, but accepts nothing yet. 0 or what the transport's listen said; with a monitor, a failure
+ * was reported as BIND_FAILED. What was made is to be started or discarded.
+ */
 int sf_listener_new(struct sf_listener **out, struct sifr_socket *s, struct sf_loop *loop,
                     struct sf_profile *profile, const struct sf_endpoint *e);
+
+/* Begins to accept; with a monitor, LISTENING is reported. */
+void sf_listener_start(struct sf_listener *l);
+
+/* Lets go of one that was never started; a descriptor that was the program's (USE_FD) stays open. */
+void sf_listener_discard(struct sf_listener *l);
 
 /* Stops listening, waits until the descriptor is closed; its connections end, lingering. */
 void sf_listener_close(struct sf_listener *l, int linger);

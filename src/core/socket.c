@@ -126,7 +126,8 @@ static void init_socket(struct sifr_socket *s, struct sifr_ctx *ctx, const struc
     atomic_store(&s->monitored, 0);
     atomic_store(&s->hwm[0], s->opt.snd_hwm);
     atomic_store(&s->hwm[1], s->opt.rcv_hwm);
-    s->rcvmore = s->sndmore = false;
+    s->rcvmore = s->sndmore = s->starved = false;
+    s->strays = 0;
     s->last_endpoint = NULL;
     atomic_store(&s->refs, 1);
     atomic_store(&s->inbox, NULL);
@@ -411,6 +412,7 @@ static void unpark(struct sifr_socket *s)
         sf_list_remove(&l->parked);
         if (sf_socket_attach(s, l) != 0) {
             sf_list_push(&s->parked, &l->parked);
+            s->starved = true;
             return;
         }
         if (l->place == SF_LINK_ATTACHED) {
@@ -422,6 +424,23 @@ static void unpark(struct sifr_socket *s)
             return;
         }
     }
+}
+
+/* From here on the link is not posted any more; that it is, or just being, is counted. */
+static void mark_dead(struct sifr_socket *s, struct sf_link *l)
+{
+    uint32_t events = atomic_fetch_or(&l->events, SF_EVENT_DEAD);
+
+    if (events && !(events & SF_EVENT_DEAD))
+        s->strays++;
+}
+
+void sf_socket_abandon(struct sifr_socket *s, struct sf_link *l)
+{
+    l->place = SF_LINK_GONE;
+    mark_dead(s, l);
+    if (l->peer.inproc)
+        sf_inproc_end(l);
 }
 
 void sf_socket_detach(struct sifr_socket *s, struct sf_link *l)
@@ -439,7 +458,7 @@ void sf_socket_detach(struct sifr_socket *s, struct sf_link *l)
     sf_list_remove(&l->finish);
     l->finished = false;
     l->place = SF_LINK_GONE;
-    atomic_fetch_or(&l->events, SF_EVENT_DEAD);
+    mark_dead(s, l);
     sf_lease_return(s, l);
     if (l->peer.inproc && attached)
         sf_inproc_leave(l, s->opt.linger);
@@ -470,8 +489,10 @@ static void take_one(struct sifr_socket *s, struct sf_link *l, uint32_t events)
 {
     const struct sf_pattern *pattern = s->base.pattern;
 
-    if (events & SF_EVENT_DEAD)
+    if (events & SF_EVENT_DEAD) {
+        s->strays--;
         return;
+    }
     if ((events & SF_EVENT_ATTACH) && l->place == SF_LINK_NEW) {
         sf_link_ref(l); /* the socket's */
         if (l->peer.inproc) {
@@ -483,8 +504,13 @@ static void take_one(struct sifr_socket *s, struct sf_link *l, uint32_t events)
             l->peer.connected = true;
         }
         if (sf_socket_attach(s, l) != 0) {
-            l->place = SF_LINK_PARKED; /* no memory for it: it is of no use */
-            sf_peer_kick(&l->peer);
+            l->place = SF_LINK_PARKED; /* no memory for it */
+            if (l->peer.inproc) { /* nobody dials again: it waits until there is */
+                sf_list_push(&s->parked, &l->parked);
+                s->starved = true;
+                return;
+            }
+            sf_peer_renew(&l->peer);
             sf_socket_detach(s, l);
             return;
         }
@@ -508,11 +534,21 @@ static void take_one(struct sifr_socket *s, struct sf_link *l, uint32_t events)
         sf_lease_take(s, l);
     if (events & SF_EVENT_RECLAIM)
         sf_lease_return(s, l);
+    if ((events & SF_EVENT_RENEWED) && l->place == SF_LINK_ATTACHED && !l->peer.ended) {
+        if (pattern->lost)
+            pattern->lost(&s->base, &l->peer);
+        if (pattern->joined)
+            pattern->joined(&s->base, &l->peer);
+    }
     if (l->place == SF_LINK_ATTACHED) {
         if ((events & SF_EVENT_WRITABLE) && pattern->writable)
             pattern->writable(&s->base, &l->peer);
         if (events & SF_EVENT_READABLE)
             look(s, l);
+    }
+    if ((events & SF_EVENT_ENDED) && l->place == SF_LINK_NEW) { /* never ours: nothing to give back */
+        sf_socket_abandon(s, l);
+        return;
     }
     if ((events & SF_EVENT_ENDED) && !l->peer.ended) {
         if (l->peer.inproc && l->bound_end)
@@ -529,6 +565,10 @@ static void take_one(struct sifr_socket *s, struct sf_link *l, uint32_t events)
 
 void sf_socket_take_in(struct sifr_socket *s)
 {
+    if (s->starved) {
+        s->starved = false;
+        unpark(s);
+    }
     while (atomic_load_explicit(&s->inbox, memory_order_relaxed)) {
         struct sf_link *l = atomic_exchange(&s->inbox, NULL), *first = NULL;
 
@@ -586,20 +626,16 @@ int sf_socket_enter(sifr_socket_t *s)
     return enter(s);
 }
 
-/*
- * Empties the inbox of a closed socket: links that nobody knows yet are turned
- * away. How many of the others there were.
- */
-static size_t turn_away(struct sifr_socket *s)
+/* Empties the inbox of a closed socket: links that nobody knows yet are turned away. */
+static void turn_away(struct sifr_socket *s)
 {
     struct sf_link *l = atomic_exchange(&s->inbox, NULL);
-    size_t dead = 0;
 
     while (l) {
         struct sf_link *next = l->next_event;
 
         if (atomic_fetch_or(&l->events, SF_EVENT_DEAD) & SF_EVENT_DEAD) {
-            dead++;
+            s->strays--;
         } else if (l->conn) {
             sf_conn_poke(l->conn, SF_TODO_KICK);
         } else {
@@ -608,7 +644,6 @@ static size_t turn_away(struct sifr_socket *s)
         sf_link_unref(l);
         l = next;
     }
-    return dead;
 }
 
 void sf_socket_try(struct sifr_socket *s)
@@ -1030,44 +1065,50 @@ static void entry_free(struct sf_endpoint_entry *e)
     if (e->link)
         sf_link_unref(e->link);
     sf_free(e->text);
+    sf_free(e->last);
     sf_free(e);
 }
 
-/* An entry for `text`, in the list, with the text as last endpoint; NULL without memory. */
-static struct sf_endpoint_entry *entry_new(struct sifr_socket *s, const char *text)
+/* An entry for `text` that is not yet in the list, or NULL without memory. */
+static struct sf_endpoint_entry *entry_new(const char *text)
 {
     struct sf_endpoint_entry *e = sf_alloc(sizeof *e);
-    char *last = sf_alloc_text(text, strlen(text));
 
-    if (e)
-        e->text = sf_alloc_text(text, strlen(text));
-    if (!e || !last || !e->text) {
-        sf_free(last);
-        if (e)
-            sf_free(e->text);
-        sf_free(e);
+    if (!e)
         return NULL;
-    }
+    sf_list_init(&e->node);
+    e->text = sf_alloc_text(text, strlen(text));
+    e->last = sf_alloc_text(text, strlen(text));
+    if (e->text && e->last)
+        return e;
+    entry_free(e);
+    return NULL;
+}
+
+/* What bind or connect made stands: it is in the list, and the last endpoint. */
+static void entry_add(struct sifr_socket *s, struct sf_endpoint_entry *e)
+{
     sf_free(s->last_endpoint);
-    s->last_endpoint = last;
+    s->last_endpoint = e->last;
+    e->last = NULL;
     sf_list_push(&s->endpoints, &e->node);
-    return e;
 }
 
 static int bind_inproc(struct sifr_socket *s, const char *text, const char *name,
                        struct sf_list *met)
 {
-    struct sf_endpoint_entry *e;
-    int err = sf_inproc_bind(s, name, met);
+    struct sf_endpoint_entry *e = entry_new(text);
+    int err;
 
-    if (err)
-        return err;
-    e = entry_new(s, text);
-    if (!e) {
-        sf_inproc_unbind(s, name);
+    if (!e)
         return -ENOMEM;
+    err = sf_inproc_bind(s, name, met);
+    if (err) {
+        entry_free(e);
+        return err;
     }
     e->inproc_bind = true;
+    entry_add(s, e);
     return 0;
 }
 
@@ -1088,14 +1129,15 @@ static int bind_stream(struct sifr_socket *s, const struct sf_endpoint *at)
     sf_profile_unref(profile);
     if (err)
         return err;
-    e = entry_new(s, l->text);
+    e = entry_new(l->text);
     if (!e) {
-        sf_listener_close(l, 0);
-        sf_listener_unref(l);
+        sf_listener_discard(l);
         return -ENOMEM;
     }
     e->listener = l;
+    entry_add(s, e);
     s->opt.use_fd = -1; /* it is ours now: another bind would close it a second time */
+    sf_listener_start(l);
     return 0;
 }
 
@@ -1199,7 +1241,7 @@ static int connect_stream(struct sifr_socket *s, struct sf_endpoint *to)
 
     if (!loop)
         return -SIFR_EMTHREAD;
-    e = entry_new(s, to->text);
+    e = entry_new(to->text);
     profile = e ? sf_profile_new(&s->opt) : NULL;
     if (!profile) {
         if (e)
@@ -1221,6 +1263,7 @@ static int connect_stream(struct sifr_socket *s, struct sf_endpoint *to)
         }
         e->link = sf_link_ref(c->link);
     }
+    entry_add(s, e);
     sf_conn_poke(c, SF_TODO_START);
     return 0;
 }
@@ -1229,7 +1272,7 @@ static int connect_stream(struct sifr_socket *s, struct sf_endpoint *to)
 static int connect_inproc(struct sifr_socket *s, const char *text, const char *name,
                           struct sf_link **out)
 {
-    struct sf_endpoint_entry *e = entry_new(s, text);
+    struct sf_endpoint_entry *e = entry_new(text);
     struct sf_link *l;
     int err;
 
@@ -1241,6 +1284,7 @@ static int connect_inproc(struct sifr_socket *s, const char *text, const char *n
         return err;
     }
     e->link = l;
+    entry_add(s, e);
     *out = sf_link_ref(l);
     return 0;
 }
@@ -1372,7 +1416,6 @@ int sifr_disconnect(sifr_socket_t *sock, const char *endpoint)
 int sifr_close(sifr_socket_t *sock)
 {
     struct sifr_socket *s = sock;
-    size_t posted = 0; /* dead links that are in the inbox, or just on their way there */
     struct sf_list links;
     int err = sf_socket_check(s);
 
@@ -1388,7 +1431,7 @@ int sifr_close(sifr_socket_t *sock)
     sf_socket_take_in(s);
     atomic_store(&s->closed, 1);
 
-    /* From here on no link is posted: those that are, or are just being, are counted. */
+    /* From here on no link is posted. */
     sf_list_init(&links);
     while (!sf_list_empty(&s->parked)) {
         struct sf_list *it = s->parked.next;
@@ -1401,11 +1444,8 @@ int sifr_close(sifr_socket_t *sock)
 
         sf_list_push(&links, &l->parked);
     }
-    SF_LIST_EACH(it, after, &links) {
-        struct sf_link *l = SF_CONTAINER(it, struct sf_link, parked);
-
-        posted += atomic_fetch_or(&l->events, SF_EVENT_DEAD) != 0;
-    }
+    SF_LIST_EACH(it, after, &links)
+        mark_dead(s, SF_CONTAINER(it, struct sf_link, parked));
     while (!sf_list_empty(&s->endpoints))
         end_entry(s, SF_CONTAINER(s->endpoints.next, struct sf_endpoint_entry, node), s->opt.linger);
     SF_LIST_EACH(it, after, &links) {
@@ -1417,7 +1457,7 @@ int sifr_close(sifr_socket_t *sock)
         }
         sf_socket_detach(s, l);
     }
-    for (posted -= turn_away(s); posted; posted -= turn_away(s))
+    for (turn_away(s); s->strays; turn_away(s))
         sched_yield(); /* a poster stands between setting its bit and pushing */
     sf_monitor_stop(s);
     if (s->base.pattern->fini)

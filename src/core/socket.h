@@ -27,6 +27,7 @@ struct sf_monitor;
 struct sf_endpoint_entry {
     struct sf_list node;
     char *text;                   /* owns; the key for unbind and disconnect */
+    char *last;                   /* owns; a copy that becomes the socket's last endpoint, or NULL */
     struct sf_listener *listener; /* shares, or NULL */
     struct sf_conn *conn;         /* shares, or NULL */
     struct sf_link *link;         /* shares, or NULL: of conn, or inproc's */
@@ -56,6 +57,8 @@ struct sifr_socket {
     struct sf_list endpoints; /* struct sf_endpoint_entry */
     struct sf_list parked;    /* struct sf_link.parked */
     struct sf_pins *pins;     /* shares; fixed while the socket is open */
+    size_t strays;            /* dead links that are in the inbox, or just on their way there */
+    bool starved;             /* something in `parked` waits for memory alone */
     struct sf_list finished;  /* struct sf_link.finish: to be detached when no slot runs */
     bool rcvmore;
     bool sndmore; /* a multipart message is being sent */
@@ -124,6 +127,9 @@ void sf_socket_unref(struct sifr_socket *s);
 
 /* Detaches the link for good, with what is unread in it. With the turn, outside of slots. */
 void sf_socket_detach(struct sifr_socket *s, struct sf_link *l);
+
+/* The same for one that the socket has no reference to: it was never attached, nor will it be. */
+void sf_socket_abandon(struct sifr_socket *s, struct sf_link *l);
 
 /* Attaches a link that is new, or parks it. With the turn, outside of slots. 0 or -ENOMEM. */
 int sf_socket_attach(struct sifr_socket *s, struct sf_link *l);

@@ -27,7 +27,7 @@ struct fake_peer {
     struct sf_peer peer;
     struct fake_queue in, out;
     size_t room; /* messages that fit */
-    bool attached, kicked, broken; /* broken: there is no memory for it */
+    bool attached, kicked, renewed, broken; /* broken: there is no memory for it */
 };
 
 static struct fake_peer fakes[FAKE_PEERS];
@@ -125,6 +125,11 @@ static inline void fake_kick(struct sf_peer *p)
     fake_of(p)->kicked = true;
 }
 
+static inline void fake_renew(struct sf_peer *p)
+{
+    fake_of(p)->renewed = true;
+}
+
 #define sf_peer_room fake_room
 #define sf_peer_put fake_put
 #define sf_peer_command fake_command
@@ -132,6 +137,7 @@ static inline void fake_kick(struct sf_peer *p)
 #define sf_peer_get fake_get
 #define sf_peer_readable fake_readable
 #define sf_peer_kick fake_kick
+#define sf_peer_renew fake_renew
 
 /* ---- The socket ---------------------------------------------------------------------------------------------- */
 

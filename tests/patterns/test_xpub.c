@@ -287,7 +287,7 @@ START_TEST(whatever_allocation_fails_a_subscription_is_not_lost_unnoticed)
         sf_alloc_fail(n, 1);
         sock.pattern->readable(&sock, peer(0));
         sf_alloc_fail(0, 0);
-        ck_assert_int_eq(get_int(SIFR_TOPICS_COUNT), fakes[0].kicked ? 1 : 2);
+        ck_assert_int_eq(get_int(SIFR_TOPICS_COUNT), fakes[0].renewed ? 1 : 2);
         close_socket();
     }
 }
