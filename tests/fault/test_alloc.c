@@ -1,0 +1,633 @@
+/* Every allocation fails in turn: each call says so, nothing is lost for good, nothing leaks. */
+#include "base/alloc.h"
+#include "scenarios.h"
+
+/* ---- The gate, and what is allocated --------------------------------------------------------- */
+
+static void gate_shut(long n, bool sticky)
+{
+    sf_alloc_fail(n, sticky);
+}
+
+static long gate_open(void)
+{
+    return sf_alloc_fail(0, 0);
+}
+
+static bool excused(int error)
+{
+    return error == ENOMEM;
+}
+
+/* The linker brings the library's calls of its gate here first (CMakeLists.txt). */
+void *__real_sf_alloc(size_t size);
+void *__real_sf_alloc_raw(size_t size);
+void *__real_sf_realloc(void *p, size_t size);
+char *__real_sf_alloc_text(const void *from, size_t n);
+void __real_sf_free(void *p);
+void *__wrap_sf_alloc(size_t size);
+void *__wrap_sf_alloc_raw(size_t size);
+void *__wrap_sf_realloc(void *p, size_t size);
+char *__wrap_sf_alloc_text(const void *from, size_t n);
+void __wrap_sf_free(void *p);
+
+static atomic_long live; /* blocks that the library has */
+
+static void *counted(void *p)
+{
+    if (p)
+        atomic_fetch_add(&live, 1);
+    return p;
+}
+
+void *__wrap_sf_alloc(size_t size)
+{
+    return counted(__real_sf_alloc(size));
+}
+
+void *__wrap_sf_alloc_raw(size_t size)
+{
+    return counted(__real_sf_alloc_raw(size));
+}
+
+char *__wrap_sf_alloc_text(const void *from, size_t n)
+{
+    return counted(__real_sf_alloc_text(from, n));
+}
+
+void *__wrap_sf_realloc(void *p, size_t size)
+{
+    void *q = __real_sf_realloc(p, size);
+
+    return p ? q : counted(q);
+}
+
+void __wrap_sf_free(void *p)
+{
+    if (p)
+        atomic_fetch_sub(&live, 1);
+    __real_sf_free(p);
+}
+
+/* Contexts and sockets of which the library keeps the memory for later: more than a trial needs. */
+static void stock_up(void)
+{
+    enum { CONTEXTS = 20, SOCKETS = 200 };
+    sifr_ctx_t *ctx[CONTEXTS];
+    sifr_socket_t *s[SOCKETS];
+
+    for (int i = 0; i < CONTEXTS; i++)
+        ck_assert_ptr_nonnull(ctx[i] = sifr_ctx_new());
+    for (int i = 0; i < SOCKETS; i++)
+        ck_assert_ptr_nonnull(s[i] = sifr_socket(ctx[0], SIFR_PAIR));
+    for (int i = 0; i < SOCKETS; i++)
+        ck_works(sifr_close(s[i]));
+    for (int i = 0; i < CONTEXTS; i++)
+        ck_works(sifr_ctx_term(ctx[i]));
+}
+
+/* Waits until the library has no more than before. */
+static void settle(long blocks)
+{
+    int64_t begin = now_ms();
+
+    while (atomic_load(&live) != blocks) {
+        ck_assert_msg(now_ms() - begin < WAIT_MS, "failure %ld, manner %d: %ld blocks are left", trial.n, trial.manner,
+                      atomic_load(&live) - blocks);
+        poll(NULL, 0, 1);
+    }
+}
+
+/* Runs a program once for each of its allocations, in each manner, until it goes through. */
+static void fail_each(void (*program)(int), int variant)
+{
+    long blocks;
+    int files;
+
+    stock_up();
+    files = descriptors();
+    blocks = atomic_load(&live);
+    for (enum manner manner = ONCE; manner < MANNERS; manner++) {
+        long n = 1;
+
+        while (run_trial(program, variant, manner, n)) {
+            settle(blocks); /* a look-up under way ends later than its context */
+            ck_assert_int_eq(descriptors(), files);
+            ck_assert_int_eq(atomic_load(&taken), atomic_load(&freed));
+            ck_assert_int_lt(n, TRIALS_MAX);
+            n += manner == ONCE ? 1 : 3; /* the others lack all that follows as well */
+        }
+        ck_assert_int_gt(n, 3); /* it was all about nothing otherwise */
+    }
+}
+
+/* ---- Two sockets ----------------------------------------------------------------------------- */
+
+enum kind { ONE_WAY, TWO_WAYS, SUBSCRIBED, ASKED, BY_NAME };
+
+static const struct {
+    int a, b;
+    enum kind kind;
+} pairs[] = {
+    {SIFR_PUSH, SIFR_PULL, ONE_WAY},      {SIFR_PAIR, SIFR_PAIR, TWO_WAYS},   {SIFR_PUB, SIFR_SUB, SUBSCRIBED},
+    {SIFR_XPUB, SIFR_XSUB, SUBSCRIBED},   {SIFR_REQ, SIFR_REP, ASKED},        {SIFR_DEALER, SIFR_ROUTER, BY_NAME},
+    {SIFR_ROUTER, SIFR_ROUTER, BY_NAME},
+};
+
+/* Each transport, and over the wire each direction once: who dials and who accepts are not the same code. */
+static const int ways[] = {2 * TCP, 2 * IPC + 1, 2 * INPROC, 2 * INPROC + 1};
+
+enum { PAIRS = COUNT(pairs), MANY_WAYS = COUNT(ways) };
+
+static void subscribe(sifr_socket_t *s, const char *topic)
+{
+    int type = get_int(s, SIFR_TYPE);
+    char request[64] = "\1";
+
+    strcat(request, topic);
+    if (type == SIFR_SUB)
+        set_bytes(s, SIFR_SUBSCRIBE, topic, strlen(topic));
+    else
+        TRY(sifr_send(s, request, 1 + strlen(topic), 0));
+}
+
+/* Messages from one to the other and, where the types can, back. */
+static void talk(sifr_socket_t *a, sifr_socket_t *b, enum kind kind, const struct letter *l)
+{
+    struct letter question = *l, answer = *l;
+
+    question.id = get_int(a, SIFR_TYPE) == SIFR_ROUTER ? "server" : NULL;
+    switch (kind) {
+    case ONE_WAY:
+    case SUBSCRIBED: pass(a, b, l); break;
+    case TWO_WAYS:
+        pass(a, b, l);
+        pass(b, a, l);
+        break;
+    case ASKED: converse(a, b, l); break;
+    case BY_NAME:
+        pass_from(a, b, &question, &answer);
+        pass(b, a, &answer);
+        break;
+    }
+}
+
+static void prepare(sifr_socket_t *a, sifr_socket_t *b, enum kind kind)
+{
+    if (kind == SUBSCRIBED)
+        subscribe(b, "");
+    if (kind == ASKED) {
+        set_int(a, SIFR_REQ_RELAXED, 1);
+        set_int(a, SIFR_REQ_CORRELATE, 1);
+    }
+    if (kind == BY_NAME) {
+        set_bytes(a, SIFR_ROUTING_ID, "a client with a name of some length", 35);
+        set_bytes(b, SIFR_ROUTING_ID, "server", 6);
+    }
+}
+
+static void two_sockets(int variant)
+{
+    enum kind kind = pairs[variant / MANY_WAYS].kind;
+    sifr_socket_t *a, *b;
+
+    start_context();
+    a = start_socket(pairs[variant / MANY_WAYS].a);
+    b = start_socket(pairs[variant / MANY_WAYS].b);
+    prepare(a, b, kind);
+    meet(a, b, ways[variant % MANY_WAYS]);
+    talk(a, b, kind, &parts);
+}
+
+START_TEST(two_sockets_live_through_every_failure)
+{
+    fail_each(two_sockets, _i);
+}
+END_TEST
+
+/* ---- Messages -------------------------------------------------------------------------------- */
+
+static void large_frames(int way)
+{
+    static const struct letter large = {NULL, 5, {{"", 0}, {NULL, 3000}, {NULL, 400000}, {NULL, 100}, {NULL, 40000}}};
+    sifr_socket_t *a, *b;
+
+    start_context();
+    a = start_socket(SIFR_PUSH);
+    b = start_socket(SIFR_PULL);
+    meet(a, b, way);
+    pass(a, b, &large);
+}
+
+static void messages_alone(int unused)
+{
+    static const struct letter large = {NULL, 1, {{NULL, 5000}}};
+    sifr_msg_t a, b;
+
+    (void)unused;
+    TRY(sifr_msg_init_size(&a, 100000));
+    ck_works(sifr_msg_close(&a));
+    TRY(sifr_msg_init_buffer(&a, "too long for the message itself, of course", 42));
+    ck_works(sifr_msg_init(&b));
+    while (sifr_msg_copy(&b, &a) != 0) {
+        ck_assert_uint_eq(sifr_msg_size(&b), 0);
+        if (trial.manner == FAMINE)
+            ck_works(sifr_msg_close(&a));
+        again("sifr_msg_copy", __LINE__);
+    }
+    ck_assert_mem_eq(sifr_msg_data(&b), "too long", 8);
+    ck_works(sifr_msg_close(&b));
+    ck_works(sifr_msg_close(&a));
+    make_frame(&a, &large, 0);
+    ck_works(sifr_msg_close(&a));
+}
+
+static void newest_alone(int way)
+{
+    static const struct letter one = {NULL, 1, {{NULL, 500}}};
+    sifr_socket_t *a, *b;
+
+    start_context();
+    a = start_socket(SIFR_PUSH);
+    b = start_socket(SIFR_PULL);
+    set_int(a, SIFR_CONFLATE, 1);
+    set_int(b, SIFR_CONFLATE, 1);
+    meet(a, b, way);
+    pass(a, b, &one);
+}
+
+/* ---- Connections ----------------------------------------------------------------------------- */
+
+static void connected_before_bound(int unused)
+{
+    struct endpoint e = fresh_endpoint(INPROC);
+    sifr_socket_t *a[3], *b;
+
+    (void)unused;
+    start_context();
+    for (int i = 0; i < COUNT(a); i++) {
+        a[i] = start_socket(SIFR_DEALER);
+        join(a[i], &e);
+    }
+    b = start_socket(SIFR_DEALER);
+    set_bytes(b, SIFR_ROUTING_ID, "bound", 5);
+    TRY(sifr_bind(b, e.text));
+    for (int i = 0; i < COUNT(a); i++)
+        pass(a[i], b, &parts);
+}
+
+static void connected_again(int transport)
+{
+    struct endpoint e;
+    sifr_socket_t *a, *b;
+
+    start_context();
+    a = start_socket(SIFR_DEALER);
+    b = start_socket(SIFR_DEALER);
+    e = bind_somewhere(b, (enum transport)transport);
+    join(a, &e);
+    pass(a, b, &parts);
+    stop_socket(b);
+    b = start_socket(SIFR_DEALER);
+    eventually(sifr_bind(b, e.text) == 0 || (errno != EADDRINUSE && again("sifr_bind", __LINE__) && false));
+    pass(a, b, &parts);
+    pass(b, a, &parts);
+}
+
+static void connected_when_ready(int way)
+{
+    sifr_socket_t *a, *b;
+
+    start_context();
+    a = start_socket(SIFR_PUSH);
+    b = start_socket(SIFR_PULL);
+    set_int(a, SIFR_IMMEDIATE, 1);
+    set_int(b, SIFR_IMMEDIATE, 1);
+    meet(a, b, way);
+    pass(a, b, &parts);
+}
+
+static void connected_by_name(int unused)
+{
+    char text[64];
+    sifr_socket_t *a, *b;
+
+    (void)unused;
+    start_context();
+    a = start_socket(SIFR_PAIR);
+    b = start_socket(SIFR_PAIR);
+    TRY(sifr_bind(b, "tcp://localhost:*"));
+    snprintf(text, sizeof text, "tcp://localhost%s", strrchr(last_endpoint(b).text, ':'));
+    TRY(sifr_connect(a, text));
+    ck_assert_str_eq(last_endpoint(a).text, text);
+    pass(a, b, &parts);
+}
+
+static void connected_under_a_given_id(int transport)
+{
+    struct letter l = parts;
+    struct endpoint e;
+    sifr_socket_t *a, *b;
+
+    start_context();
+    a = start_socket(SIFR_ROUTER);
+    b = start_socket(SIFR_DEALER);
+    e = bind_somewhere(b, (enum transport)transport);
+    do
+        set_bytes(a, SIFR_CONNECT_ROUTING_ID, "given", 5); /* for the next connect alone, even if that fails */
+    while (sifr_connect(a, e.text) == -1 && again("sifr_connect", __LINE__));
+    l.id = "given";
+    pass(a, b, &l);
+    pass_from(b, a, &parts, &l);
+    ck_assert_str_eq(l.id, "given");
+}
+
+/* ---- The rest of the API --------------------------------------------------------------------- */
+
+static void topics(int way)
+{
+    enum { TOPICS = 12 };
+    char topic[TOPICS][40];
+    int64_t begin;
+    sifr_socket_t *a, *b;
+
+    start_context();
+    a = start_socket(way % 2 ? SIFR_XPUB : SIFR_PUB);
+    b = start_socket(way / 2 % 2 ? SIFR_XSUB : SIFR_SUB);
+    subscribe(b, "first");
+    meet(a, b, way);
+    for (int i = 0; i < TOPICS; i++) {
+        snprintf(topic[i], sizeof topic[i], "a topic that has a long beginning %d", i);
+        subscribe(b, topic[i]);
+    }
+    ck_assert_int_eq(get_int(b, SIFR_TOPICS_COUNT), TOPICS + 1);
+    begin = now_ms();
+    while (get_int(a, SIFR_TOPICS_COUNT) < TOPICS + 1) {
+        get_int(b, SIFR_EVENTS);
+        wait_since(begin, __LINE__);
+        poll(NULL, 0, 1);
+    }
+    for (int i = 0; i < TOPICS; i++) {
+        const struct letter l = {NULL, 2, {{topic[i], 0}, {"what it says", 0}}};
+
+        if (i > 2)
+            continue;
+        begin = now_ms();
+        do {
+            post(a, &l);
+            wait_since(begin, __LINE__);
+        } while (!comes(b, 5));
+        fetch(b, &l, NULL);
+        while (comes(b, 0))
+            fetch(b, &l, NULL);
+    }
+}
+
+/* Events may be missing, but what comes is whole and in order. */
+static void read_events(sifr_socket_t *s)
+{
+    sifr_msg_t m;
+
+    while (comes(s, 0)) {
+        ck_assert(fetch_frame(s, &m));
+        ck_assert_uint_eq(sifr_msg_size(&m), 6);
+        ck_works(sifr_msg_close(&m));
+        ck_assert(!fetch_frame(s, &m));
+        if (sifr_msg_size(&m))
+            ck_assert_mem_eq(sifr_msg_data(&m), "tcp://127.0.0.1:", 16);
+        ck_works(sifr_msg_close(&m));
+    }
+}
+
+static void monitored(int unused)
+{
+    sifr_socket_t *a, *b, *reader;
+
+    (void)unused;
+    start_context();
+    a = start_socket(SIFR_DEALER);
+    b = start_socket(SIFR_DEALER);
+    reader = start_socket(SIFR_PAIR);
+    TRY(sifr_socket_monitor(a, "inproc://events", SIFR_EVENT_ALL));
+    TRY(sifr_connect(reader, "inproc://events"));
+    meet(a, b, 2 * TCP);
+    pass(a, b, &parts);
+    read_events(reader);
+    stop_socket(b);
+    read_events(reader);
+    TRY(sifr_socket_monitor(a, NULL, 0));
+    read_events(reader);
+}
+
+static void many_polled(int unused)
+{
+    enum { MANY = 20 };
+    sifr_pollitem_t items[2 * MANY];
+    sifr_socket_t *a;
+    int n;
+
+    (void)unused;
+    start_context();
+    a = start_socket(SIFR_PUSH);
+    for (int i = 0; i < MANY; i++) {
+        items[2 * i] = (sifr_pollitem_t){.socket = start_socket(SIFR_PULL), .events = SIFR_POLLIN};
+        items[2 * i + 1] = (sifr_pollitem_t){.fd = -1, .events = SIFR_POLLIN};
+    }
+    meet(a, items[MANY].socket, 2 * INPROC);
+    TRY(n = sifr_poll(items, 2 * MANY, 1));
+    ck_assert_int_eq(n, 0);
+}
+
+struct ends {
+    sifr_socket_t *front, *back, *tap;
+};
+
+static void *forward(void *arg)
+{
+    struct ends *e = arg;
+    int error;
+
+    do {
+        ck_assert_int_eq(sifr_proxy(e->front, e->back, e->tap), -1);
+        error = errno;
+    } while (error == ENOMEM);
+    ck_assert_int_eq(error, SIFR_ETERM);
+    return NULL;
+}
+
+static void forwarded(int unused)
+{
+    static const struct letter one = {NULL, 1, {{NULL, 500}}};
+    static struct ends ends;
+    struct endpoint in, out;
+    sifr_socket_t *a, *b, *c;
+
+    (void)unused;
+    start_context();
+    ends = (struct ends){start_socket(SIFR_PULL), start_socket(SIFR_PUSH), start_socket(SIFR_PUB)};
+    a = start_socket(SIFR_PUSH);
+    b = start_socket(SIFR_PULL);
+    c = start_socket(SIFR_SUB);
+    in = bind_somewhere(ends.front, INPROC);
+    out = bind_somewhere(ends.back, TCP);
+    join(a, &in);
+    join(b, &out);
+    out = bind_somewhere(ends.tap, INPROC);
+    subscribe(c, "");
+    join(c, &out);
+    trial.helper = start_thread(forward, &ends);
+    trial.helped = true;
+    pass(a, b, &one);
+    pass(a, c, &one);
+}
+
+/* An option that is text or bytes: refused, it is what it was. */
+static void set_owned(sifr_socket_t *s, int option, const char *value, bool readable_too)
+{
+    char before[256], after[256];
+    size_t size = sizeof before, then = sizeof after;
+
+    if (readable_too)
+        ck_works(sifr_getsockopt(s, option, before, &size));
+    while (sifr_setsockopt(s, option, value, strlen(value)) == -1) {
+        int error = errno;
+
+        if (readable_too) {
+            ck_works(sifr_getsockopt(s, option, after, &then));
+            ck_assert_uint_eq(then, size);
+            ck_assert_mem_eq(after, before, size);
+        }
+        errno = error;
+        again("sifr_setsockopt", __LINE__);
+    }
+    if (readable_too) {
+        then = sizeof after;
+        ck_works(sifr_getsockopt(s, option, after, &then));
+        ck_assert_mem_eq(after, value, strlen(value));
+    }
+}
+
+static void options(int unused)
+{
+    int pid = (int)getpid();
+    sifr_socket_t *s, *x;
+
+    (void)unused;
+    start_context();
+    s = start_socket(SIFR_ROUTER);
+    x = start_socket(SIFR_XPUB);
+    for (int round = 0; round < 2; round++) {
+        set_owned(s, SIFR_ROUTING_ID, round ? "another" : "a name", true);
+        set_owned(s, SIFR_CONNECT_ROUTING_ID, round ? "another" : "a name", false);
+        set_owned(s, SIFR_HELLO_MSG, "hello", false);
+        set_owned(s, SIFR_DISCONNECT_MSG, "gone", false);
+        set_owned(s, SIFR_METADATA, round ? "X-b:2" : "X-a:1", false);
+        set_owned(s, SIFR_BINDTODEVICE, round ? "eth9" : "lo", true);
+        set_owned(s, SIFR_SOCKS_PROXY, round ? "127.0.0.1:1" : "127.0.0.1:1080", true);
+        set_owned(s, SIFR_SOCKS_USERNAME, "user", true);
+        set_owned(s, SIFR_SOCKS_PASSWORD, "secret", true);
+        set_owned(s, SIFR_TCP_ACCEPT_FILTER, round ? "10.0.0.0/8" : "127.0.0.0/8", false);
+        set_bytes(s, SIFR_IPC_FILTER_PID, &pid, sizeof pid);
+        set_bytes(s, SIFR_IPC_FILTER_UID, &pid, sizeof pid);
+        set_bytes(s, SIFR_IPC_FILTER_GID, &pid, sizeof pid);
+        set_owned(x, SIFR_XPUB_WELCOME_MSG, "a welcome that is too long for the message itself", false);
+    }
+}
+
+static void greeted(int way)
+{
+    static const struct letter welcome = {NULL, 1, {{"welcome", 0}}};
+    sifr_socket_t *a, *b;
+
+    start_context();
+    a = start_socket(SIFR_XPUB);
+    b = start_socket(SIFR_SUB);
+    set_bytes(a, SIFR_XPUB_WELCOME_MSG, "welcome", 7);
+    subscribe(b, "");
+    meet(a, b, way);
+    pass(a, b, &welcome); /* said or sent, it is all the same */
+}
+
+/* ---- The first of all ------------------------------------------------------------------------ */
+
+START_TEST(the_first_context_and_socket_may_fail)
+{
+    for (long n = 1;; n++) {
+        sifr_ctx_t *ctx;
+        sifr_socket_t *s;
+
+        sf_alloc_fail(n, 0);
+        ctx = sifr_ctx_new();
+        if (ctx) {
+            s = sifr_socket(ctx, SIFR_REP);
+            if (!s) {
+                ck_assert_int_eq(errno, ENOMEM);
+                s = sifr_socket(ctx, SIFR_REP);
+            }
+            ck_assert_ptr_nonnull(s);
+            ck_works(sifr_close(s));
+            ck_works(sifr_ctx_term(ctx));
+        } else {
+            ck_assert_int_eq(errno, ENOMEM);
+        }
+        if (sf_alloc_fail(0, 0) < n)
+            break;
+    }
+}
+END_TEST
+
+/* ---- All of them ----------------------------------------------------------------------------- */
+
+static const struct {
+    void (*program)(int);
+    int variant;
+} programs[] = {
+    {messages_alone, 0},
+    {large_frames, 2 * TCP},
+    {large_frames, 2 * IPC},
+    {large_frames, 2 * INPROC + 1},
+    {newest_alone, 2 * TCP + 1},
+    {newest_alone, 2 * INPROC},
+    {connected_before_bound, 0},
+    {connected_again, TCP},
+    {connected_again, IPC},
+    {connected_when_ready, 2 * TCP},
+    {connected_when_ready, 2 * IPC + 1},
+    {connected_by_name, 0},
+    {connected_under_a_given_id, TCP},
+    {connected_under_a_given_id, INPROC},
+    {topics, 2 * TCP},
+    {topics, 2 * IPC + 1},
+    {topics, 2 * INPROC},
+    {topics, 2 * INPROC + 1},
+    {monitored, 0},
+    {many_polled, 0},
+    {forwarded, 0},
+    {options, 0},
+    {greeted, 2 * TCP},
+    {greeted, 2 * INPROC + 1},
+};
+
+START_TEST(a_program_lives_through_every_failure)
+{
+    fail_each(programs[_i].program, programs[_i].variant);
+}
+END_TEST
+
+static Suite *suite(void)
+{
+    Suite *s = suite_create("fault/alloc");
+    TCase *c;
+
+    c = new_bare_case(s, "pairs");
+    tcase_add_loop_test(c, two_sockets_live_through_every_failure, 0, PAIRS * MANY_WAYS);
+    c = new_bare_case(s, "programs");
+    tcase_add_test(c, the_first_context_and_socket_may_fail);
+    tcase_add_loop_test(c, a_program_lives_through_every_failure, 0, COUNT(programs));
+    return s;
+}
+
+int main(void)
+{
+    return run_suite(suite());
+}
