@@ -409,7 +409,7 @@ static int listen_at_name(const struct sf_endpoint *e, const struct sf_stream_op
     int fd = sf_lookup_now(&list, &n, e->host, e->port, o->ipv6);
 
     if (fd < 0)
-        return fd == -ENOMEM ? fd : -ENODEV;
+        return fd == -ENOMEM || fd == -EMFILE ? fd : -ENODEV;
     fd = -ENODEV;
     for (size_t i = 0; i < n && fd < 0; i++)
         fd = listen_at(&list[i], o);

@@ -456,7 +456,7 @@ static int open_wake(struct sf_loop *l)
         if (l->wake.fd >= 0)
             return 0;
         if (errno != ENOSYS && errno != EINVAL)
-            return -errno;
+            return errno == ENOMEM ? -ENOMEM : -EMFILE;
     }
 #endif
     return open_pipe(l);

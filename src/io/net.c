@@ -15,6 +15,16 @@
 #define MSG_NOSIGNAL 0 /* there the socket has SO_NOSIGPIPE: see sf_net_adopt */
 #endif
 
+/* The last call's errno, negative; what the API does not know by what it knows. */
+static int last_error(void)
+{
+    switch (errno) {
+    case ENFILE: return -EMFILE;
+    case ENOBUFS: return -ENOMEM;
+    default: return -errno;
+    }
+}
+
 int sf_net_adopt(int fd)
 {
     int flags = fcntl(fd, F_GETFL);
@@ -33,12 +43,12 @@ int sf_net_socket(int family)
 #ifdef SOCK_CLOEXEC
     int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
-    return fd < 0 ? -errno : fd;
+    return fd < 0 ? last_error() : fd;
 #else
     int fd = socket(family, SOCK_STREAM, 0);
 
     if (fd < 0)
-        return -errno;
+        return last_error();
     sf_net_adopt(fd);
     return fd;
 #endif
@@ -165,21 +175,21 @@ int sf_net_unsent(int fd)
 
 int sf_net_set(int fd, int level, int name, int value)
 {
-    return setsockopt(fd, level, name, &value, sizeof value) < 0 ? -errno : 0;
+    return setsockopt(fd, level, name, &value, sizeof value) < 0 ? last_error() : 0;
 }
 
 int sf_net_local(int fd, struct sf_address *out)
 {
     memset(out, 0, sizeof *out);
     out->len = sizeof out->storage;
-    return getsockname(fd, &out->sa, &out->len) < 0 ? -errno : 0;
+    return getsockname(fd, &out->sa, &out->len) < 0 ? last_error() : 0;
 }
 
 int sf_net_remote(int fd, struct sf_address *out)
 {
     memset(out, 0, sizeof *out);
     out->len = sizeof out->storage;
-    return getpeername(fd, &out->sa, &out->len) < 0 ? -errno : 0;
+    return getpeername(fd, &out->sa, &out->len) < 0 ? last_error() : 0;
 }
 
 void sf_net_close(int fd)

@@ -56,7 +56,7 @@ static int epoll_set(struct sf_poller *p, struct sf_watch *w, unsigned want)
     ev.data.ptr = w;
     if (epoll_ctl(p->fd, op, w->fd, &ev) == 0 || op == EPOLL_CTL_DEL)
         return 0;
-    return -errno;
+    return errno == ENOSPC ? -ENOMEM : -errno; /* ENOSPC: the user's limit of watches */
 }
 
 /* Waits for the set as for one descriptor, which knows of finer time. Whether it is worth a look. */

@@ -53,11 +53,16 @@ static void follow_forks(void)
     pthread_atfork(lock_pool, unlock_pool, forget_pool);
 }
 
-static int translate(int gai)
+/* `error`: errno after the look-up. */
+static int translate(int gai, int error)
 {
     switch (gai) {
     case EAI_MEMORY:
         return -ENOMEM;
+    case EAI_SYSTEM:
+        if (error == EMFILE || error == ENFILE)
+            return -EMFILE;
+        return error == ENOMEM ? -ENOMEM : -ENODEV;
     case EAI_AGAIN:
         return -EAGAIN;
     default:
@@ -77,7 +82,7 @@ int sf_lookup_now(struct sf_address **list, size_t *n, const char *host, uint16_
     hints.ai_flags = ipv6 ? AI_V4MAPPED | AI_ALL : 0;
     err = getaddrinfo(host, NULL, &hints, &all);
     if (err)
-        return translate(err);
+        return translate(err, errno);
     for (struct addrinfo *a = all; a; a = a->ai_next)
         count++;
     found = sf_alloc((count ? count : 1) * sizeof *found);
