@@ -178,7 +178,7 @@ static void join(sifr_socket_t *s, const struct endpoint *e)
     TRY(sifr_connect(s, e->text));
 }
 
-static void meet(sifr_socket_t *a, sifr_socket_t *b, int way)
+static inline void meet(sifr_socket_t *a, sifr_socket_t *b, int way)
 {
     struct endpoint e = bind_somewhere(way % 2 ? b : a, (enum transport)(way / 2));
 
@@ -351,7 +351,7 @@ static void pass(sifr_socket_t *from, sifr_socket_t *to, const struct letter *l)
 }
 
 /* A request and its answer; `client` may ask anew (REQ_RELAXED, REQ_CORRELATE). */
-static void converse(sifr_socket_t *client, sifr_socket_t *server, const struct letter *l)
+static inline void converse(sifr_socket_t *client, sifr_socket_t *server, const struct letter *l)
 {
     int64_t begin = now_ms();
 
