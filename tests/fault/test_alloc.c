@@ -209,7 +209,7 @@ END_TEST
 
 static void large_frames(int way)
 {
-    static const struct letter large = {NULL, 5, {{"", 0}, {NULL, 3000}, {NULL, 400000}, {NULL, 100}, {NULL, 40000}}};
+    static const struct letter large = {NULL, 5, {{"", 0}, {NULL, 3000}, {NULL, 300000}, {NULL, 100}, {NULL, 40000}}};
     sifr_socket_t *a, *b;
 
     start_context();
