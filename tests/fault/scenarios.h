@@ -16,7 +16,8 @@
 /* ---- What the test provides ------------------------------------------------------------------ */
 
 static void gate_shut(long n, bool sticky); /* the n-th fails, with `sticky` all after it too */
-static long gate_open(void);                /* all pass again; how many there were since gate_shut */
+static void gate_open(void);                /* all pass again */
+static long gate_seen(void);                /* how many requests there were since gate_shut */
 static bool excused(int error);             /* a call may fail with this errno while the gate is shut */
 
 /* ---- A trial --------------------------------------------------------------------------------- */
@@ -30,8 +31,6 @@ static struct {
     enum manner manner;
     long n;
     bool shut;      /* the gate may still let something fail */
-    bool suffered;  /* a call failed, or something was so late that the gate was opened for it */
-    long seen;      /* requests, once the gate is open again */
     jmp_buf out;    /* FAMINE: the end of the program */
     sifr_ctx_t *ctx;
     sifr_socket_t *sockets[TRIAL_SOCKETS];
@@ -42,15 +41,13 @@ static struct {
 
 static void lift(void)
 {
-    if (trial.shut)
-        trial.seen = gate_open();
+    gate_open();
     trial.shut = false;
 }
 
 /* In a famine nothing gets better: the program ends. Else from now on all is well. */
 static void give_in(void)
 {
-    trial.suffered = true;
     if (trial.manner == FAMINE)
         longjmp(trial.out, 1);
     lift();
@@ -81,7 +78,7 @@ static void wait_since(int64_t begin, int line)
 {
     int64_t waited = now_ms() - begin;
 
-    if (trial.shut && trial.manner != ONCE && waited > PATIENCE_MS)
+    if (trial.shut && trial.manner != ONCE && gate_seen() >= trial.n && waited > PATIENCE_MS)
         give_in();
     ck_assert_msg(waited < WAIT_MS, "line %d, failure %ld, manner %d: it never comes", line, trial.n, trial.manner);
 }
@@ -145,7 +142,6 @@ static bool run_trial(void (*program)(int), int variant, enum manner manner, lon
     trial.manner = manner;
     trial.n = n;
     trial.shut = true;
-    trial.suffered = false;
     gate_shut(n, manner != ONCE);
     if (setjmp(trial.out) == 0)
         program(variant);
@@ -153,7 +149,7 @@ static bool run_trial(void (*program)(int), int variant, enum manner manner, lon
         stop_context();
     lift();
     stop_context();
-    return trial.suffered || trial.seen >= n;
+    return gate_seen() >= n;
 }
 
 /* ---- Steps ----------------------------------------------------------------------------------- */
