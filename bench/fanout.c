@@ -4,12 +4,13 @@
  *
  *   subscribers=N   sockets of one process, which one thread empties in turn
  *   size=BYTES count=MESSAGES hwm=MESSAGES
+ *   nodrop=1        the PUB waits for the slowest instead
  */
 #include "lib/bench.h"
 
 static size_t size;
 static uint64_t count;
-static int subscribers, hwm;
+static int subscribers, hwm, nodrop;
 
 enum { BEGUN, LAST, DELIVERED, SEND_MEAN, SEND_P50, SEND_P99, CPU_SENDER, CPU_RECEIVER };
 enum { IN_TURN = 100 }; /* messages that one subscriber hands over before the next has its turn */
@@ -29,6 +30,10 @@ static void publish(void)
     double *times = calloc(sampled, sizeof *times), cpu;
     uint64_t begun, before, after;
 
+    if (nodrop && !lib->nodrop)
+        unsupported("its PUB does not wait");
+    if (nodrop)
+        lib->nodrop(p);
     bench_stamp(message, size, BENCH_PROBE);
     while (atomic_load(&bench->number) < subscribers) {
         lib->send(p, message, size, 0);
@@ -146,6 +151,7 @@ int main(int argc, char **argv)
     count = (uint64_t)bench_number("count", 100000);
     hwm = (int)bench_number("hwm", -1);
     subscribers = (int)bench_number("subscribers", 10);
+    nodrop = (int)bench_number("nodrop", 0);
     bench_known();
     if (size < 8 || subscribers < 1 || count < 1)
         die("a message has 8 bytes or more, and there are some of them and a subscriber");

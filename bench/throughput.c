@@ -25,9 +25,10 @@ static struct peer *attach(void *ctx, enum peer_type type)
 {
     struct peer *p;
 
+    if (!proxy && (type == PEER_PUSH) == (receivers > 1)) /* the one that is alone binds */
+        return bench_bind(ctx, type, hwm, senders * receivers);
     if (!proxy)
-        return (type == PEER_PUSH) == (receivers > 1) ? bench_bind(ctx, type, hwm, senders * receivers)
-                                                      : bench_dial(ctx, type, hwm);
+        return bench_dial(ctx, type, hwm);
     p = lib->open(ctx, type, hwm);
     bench_wait(&bench->bound);
     lib->dial(p, bench->endpoint[type == PEER_PULL]);

@@ -34,6 +34,23 @@ void die(const char *format, ...)
     _exit(1);
 }
 
+static void remove_files(void)
+{
+    for (int i = 0; i < 2; i++)
+        if (strncmp(bench->endpoint[i], "ipc://", 6) == 0)
+            unlink(bench->endpoint[i] + 6);
+}
+
+static void too_long(int signal)
+{
+    static const char text[] = "it took too long\n";
+
+    (void)signal;
+    remove_files();
+    (void)!write(STDERR_FILENO, text, sizeof text - 1);
+    _exit(1); /* the roles end with it */
+}
+
 void unsupported(const char *what)
 {
     fprintf(stderr, "%s %s: %s\n", program, lib->name, what);
@@ -114,6 +131,7 @@ void bench_begin(int argc, char **argv)
             snprintf(bench->endpoint[i], PEER_ENDPOINT, "%s:///tmp/sifr-bench-%d-%d", transport,
                      (int)getpid(), i);
     }
+    signal(SIGALRM, too_long);
     alarm((unsigned)bench_number("limit", 120));
     prctl(PR_SET_TIMERSLACK, 1000UL); /* paced senders are to be on time */
 }
@@ -195,9 +213,7 @@ void bench_roles(void (*a)(void), void (*b)(void), void (*c)(void))
     for (int i = 0; i < 3; i++)
         if (pids[i] > 0)
             kill(pids[i], SIGKILL);
-    if (strcmp(transport, "ipc") == 0)
-        for (int i = 0; i < 2; i++)
-            unlink(bench->endpoint[i] + strlen("ipc://"));
+    remove_files();
     if (result != 0)
         _exit(result);
 }

@@ -90,7 +90,7 @@ static void bind_peer(struct peer *p, char endpoint[PEER_ENDPOINT])
 
 static void dial(struct peer *p, const char *endpoint)
 {
-    OK(nng_dial(p->socket, endpoint, NULL, 0));
+    OK(nng_dial(p->socket, endpoint, NULL, NNG_FLAG_NONBLOCK)); /* as the others do it */
 }
 
 static void subscribe(struct peer *p, const void *prefix, size_t size)

@@ -46,6 +46,8 @@ struct peer_lib {
     /* Binds; writes the endpoint that came of it in place of tcp://127.0.0.1:* and the like. */
     void (*bind)(struct peer *p, char endpoint[PEER_ENDPOINT]);
     void (*dial)(struct peer *p, const char *endpoint);
+    /* Makes a PUB wait for its slowest subscriber, where others miss messages. NULL: it cannot. */
+    void (*nodrop)(struct peer *p);
     void (*subscribe)(struct peer *p, const void *prefix, size_t size);
 
     /* Sends one frame. Returns 0, or -1 with PEER_DONTWAIT and no room. */

@@ -85,6 +85,13 @@ static void dial(struct peer *p, const char *endpoint)
     OK(F(connect)(p->socket, endpoint));
 }
 
+static void nodrop(struct peer *p)
+{
+    int yes = 1;
+
+    OK(F(setsockopt)(p->socket, K(XPUB_NODROP), &yes, sizeof yes));
+}
+
 static void subscribe(struct peer *p, const void *prefix, size_t size)
 {
     OK(F(setsockopt)(p->socket, K(SUBSCRIBE), prefix, size));
@@ -167,7 +174,7 @@ static void forward(char in[PEER_ENDPOINT], char out[PEER_ENDPOINT], void (*read
 #define ZEROMQ_TABLE(library) \
     { \
         .name = library, .begin = begin, .end = end, .open = open_peer, .close = close_peer, \
-        .bind = bind_peer, .dial = dial, .subscribe = subscribe, .send = send_frame, \
-        .recv = recv_frame, .more = more, .keep = keep, .drop = drop, .wait = wait_peers, \
-        .forward = forward, \
+        .bind = bind_peer, .dial = dial, .nodrop = nodrop, .subscribe = subscribe, \
+        .send = send_frame, .recv = recv_frame, .more = more, .keep = keep, .drop = drop, \
+        .wait = wait_peers, .forward = forward, \
     }
