@@ -476,6 +476,8 @@ def main():
         for row in rows: # whoever can; what a library has not is shown as -
             if not row.against and row.program != "subscriptions":
                 row.libs = ["sifr", "zmq", "nng", "raw"]
+            if max(row.args.get("subscribers", 0), row.args.get("peers", 0)) >= 1000:
+                row.libs.remove("nng") # a run of it takes minutes
     rows = [r for r in rows if re.search(a.only, f"{r.group} {r.name}")]
     order = list(dict.fromkeys(r.group for r in rows))
     rows.sort(key=lambda r: order.index(r.group))
