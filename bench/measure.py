@@ -183,12 +183,13 @@ class Unsupported(Exception):
 class Bench:
     """Runs programs and keeps what they said, for rows that ask for the same run."""
 
-    def __init__(self, where, seconds, repeat, log):
+    def __init__(self, where, seconds, repeat, limit, log):
         self.where, self.seconds, self.repeat, self.log = where, seconds, repeat, log
+        self.limit = limit  # seconds after which a run is given up
         self.counts, self.results = {}, {}
 
     def run(self, lib, row, args):
-        words = [f"{k}={v}" for k, v in args.items()]
+        words = [f"{k}={v}" for k, v in {"limit": self.limit, **args}.items()]
         try:
             done = subprocess.run([os.path.join(self.where, row.program), lib] + words,
                                   capture_output=True, text=True, timeout=600)
@@ -242,7 +243,11 @@ class Bench:
                 if name in row.failed:
                     continue
                 try:
-                    values.append(self.once(lib, row, extra, turn))
+                    try:
+                        values.append(self.once(lib, row, extra, turn))
+                    except RuntimeError as why: # said, and tried once more
+                        print(f"again: {row.program} {lib} {row.args}: {why}", file=sys.stderr)
+                        values.append(self.once(lib, row, extra, turn))
                 except Unsupported:
                     row.failed[name] = "-"
                 except RuntimeError as why:
@@ -488,7 +493,7 @@ def main():
     print_head(libs)
     with open(os.path.join(folder, "log"), "w", encoding="utf-8") as log:
         bench = Bench(a.programs, a.seconds or (0.12 if a.quick else 0.3),
-                      a.repeat or (3 if a.quick else 7), log)
+                      a.repeat or (3 if a.quick else 5), 15 if a.quick else 120, log)
         for row in rows:
             bench.measure(row)
             print_row(row, libs)
