@@ -141,6 +141,7 @@ struct sf_conn {
     bool lease_idle;          /* its timer rests: a call has been waiting for long */
     uint32_t lease_seen;      /* sifr_socket.lease_calls at its last tick */
     struct sf_soon soon;      /* while streaming */
+    uint64_t soon_took;       /* messages taken from the out-pipe when it was queued */
     bool in_frame_more;       /* of the message being received */
     unsigned frame_no;        /* in it */
     unsigned commands_inside; /* met between its frames */

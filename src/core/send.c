@@ -15,7 +15,8 @@
 
 #include <errno.h>
 
-enum { IOVECS = 64, BATCH_BYTES = 256 * 1024, BATCHES = 16 };
+enum { IOVECS = 64, BATCH_BYTES = 256 * 1024, BATCHES = 16,
+       STREAM_MIN = 8 /* messages a tick */ };
 
 int sf_send_lane(struct sf_conn *c, const void *bytes, size_t n)
 {
@@ -221,7 +222,10 @@ static void flush(struct sf_conn *c)
         if (c->state != SF_CONN_READY)
             return;
         if (atomic_load_explicit(&c->streaming, memory_order_relaxed)) {
-            sf_loop_soon(c->loop, &c->soon);
+            if (!sf_soon_queued(&c->soon)) {
+                c->soon_took = sf_pipe_took(c->link->out);
+                sf_loop_soon(c->loop, &c->soon);
+            }
             return;
         }
         if (sf_pipe_sleep(c->link->out, &credit)) {
@@ -243,19 +247,25 @@ void sf_send_flush(struct sf_conn *c)
     sf_conn_unref(c);
 }
 
-/* A moment without a new message: the stream has ended, and the socket writes by itself again. */
+/* So few messages in a moment are no stream: each is written sooner by the socket itself. */
 void sf_send_soon(struct sf_soon *s)
 {
     struct sf_conn *c = SF_CONTAINER(s, struct sf_conn, soon);
 
+    uint64_t before = c->soon_took;
+
     if (c->state != SF_CONN_READY)
         return;
-    if (!sf_conn_hold(c, SF_TODO_DRAIN))
-        return;
-    if (c->link && sf_pipe_drained(c->link->out))
-        atomic_store(&c->streaming, 0);
-    sf_conn_drop(c);
+    sf_conn_ref(c); /* it may end in here */
     sf_send_flush(c);
+    /* Blocked or ended it is not queued again. */
+    if (c->state == SF_CONN_READY && sf_soon_queued(&c->soon) &&
+        sf_pipe_took(c->link->out) - before < STREAM_MIN) {
+        sf_loop_unsoon(c->loop, &c->soon);
+        atomic_store(&c->streaming, 0);
+        sf_send_flush(c);
+    }
+    sf_conn_unref(c);
 }
 
 /* ═══ above: the loop; below: a call on the socket, which has its turn and the writer's token ═══ */

@@ -111,6 +111,11 @@ void sf_loop_timer(struct sf_loop *l, struct sf_timer *t, uint64_t in_ms);
 void sf_loop_soon(struct sf_loop *l, struct sf_soon *s);
 enum { SF_SOON_US = 40 };
 
+static inline bool sf_soon_queued(const struct sf_soon *s)
+{
+    return s->link != NULL;
+}
+
 /* Takes it back. Harmless for one that is not queued. */
 void sf_loop_unsoon(struct sf_loop *l, struct sf_soon *s);
 

@@ -161,6 +161,12 @@ bool sf_pipe_drained(struct sf_pipe *p);
 /* Whether the accepted bytes end at a frame / at a message. */
 bool sf_pipe_at_message(struct sf_pipe *p);
 
+/* Messages that were taken or accepted, ever. */
+static inline uint64_t sf_pipe_took(const struct sf_pipe *p)
+{
+    return p->took;
+}
+
 /* Bytes from what was accepted to the end of the message under way. */
 uint64_t sf_pipe_rest(struct sf_pipe *p);
 
