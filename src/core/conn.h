@@ -138,7 +138,6 @@ struct sf_conn {
     bool wants_write;         /* the kernel took no more */
     unsigned held;            /* how often the loop has taken `writer` */
     bool dying;               /* ends as soon as the lease is back */
-    bool lease_idle;          /* its timer rests: a call has been waiting for long */
     uint32_t lease_seen;      /* sifr_socket.lease_calls at its last tick */
     struct sf_soon soon;      /* while streaming */
     uint64_t soon_took;       /* messages taken from the out-pipe when it was queued */

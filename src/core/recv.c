@@ -205,6 +205,50 @@ static int finish_big(struct sf_conn *c)
 }
 
 /*
+ * The many: messages of one frame, about which nothing has to be asked. Hops
+ * over as many as are whole and as there is room for. Whether there were any.
+ */
+static bool hop_plain(struct sf_conn *c)
+{
+    enum { ASKED = SF_PATTERN_DEAF | SF_PATTERN_ENVELOPE };
+    struct sf_pipe *p = c->link->in;
+    int64_t max = c->profile->opt.max_msg_size;
+    uint64_t most = max >= 0 && max < BIG ? (uint64_t)max : BIG, room, n = 0;
+    const uint8_t *b;
+    size_t at = 0;
+
+    if (p->raw < 2 || p->open || c->in_frame_more || c->big.owner || p->conflate || c->lane.size ||
+        (c->socket->base.pattern->flags & ASKED))
+        return false;
+    room = sf_pipe_room(p);
+    b = sf_pipe_raw(p);
+    while (n < room && p->raw - at >= 2) {
+        size_t header = 2;
+        uint64_t size = b[at + 1];
+
+        if (b[at] == SF_FRAME_LONG) {
+            struct sf_frame f;
+
+            if (sf_frame_get(&f, b + at, p->raw - at) < 0)
+                break;
+            header = SF_FRAME_HEADER_MAX;
+            size = f.size;
+        } else if (b[at]) {
+            break;
+        }
+        if (size > most || p->raw - at < header + size)
+            break;
+        at += header + size;
+        n++;
+    }
+    if (n == 0)
+        return false;
+    sf_pipe_accept_messages(p, at, n);
+    c->heard_message = true;
+    return true;
+}
+
+/*
  * Hops over the frames that are whole: 0 more bytes are needed, -EAGAIN the
  * socket has enough for now, -EPROTO, -ENOMEM.
  */
@@ -212,7 +256,7 @@ static int hop(struct sf_conn *c, size_t *missing)
 {
     struct sf_pipe *p = c->link->in;
     bool deaf = c->socket->base.pattern->flags & SF_PATTERN_DEAF;
-    bool heard = false;
+    bool heard = hop_plain(c);
     int err = 0;
 
     *missing = 1;

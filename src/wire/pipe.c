@@ -160,6 +160,18 @@ bool sf_pipe_has_room(struct sf_pipe *p)
     return p->written - p->taken_seen < (uint64_t)mark;
 }
 
+uint64_t sf_pipe_room(struct sf_pipe *p)
+{
+    int mark = atomic_load_explicit(&p->mark, memory_order_relaxed);
+    uint64_t depth;
+
+    if (mark <= 0 || p->conflate)
+        return UINT64_MAX;
+    p->taken_seen = atomic_load_explicit(&p->taken, memory_order_acquire);
+    depth = p->written - p->taken_seen;
+    return depth < (uint64_t)mark ? (uint64_t)mark - depth : 0;
+}
+
 void sf_pipe_commit(struct sf_pipe *p)
 {
     struct sf_chunk *first = p->msg_chunk;
@@ -401,6 +413,17 @@ void sf_pipe_accept(struct sf_pipe *p, size_t frame_bytes)
     p->fill += (uint32_t)frame_bytes;
     p->raw -= (uint32_t)frame_bytes;
     p->open = true;
+}
+
+void sf_pipe_accept_messages(struct sf_pipe *p, size_t bytes, uint64_t n)
+{
+    p->fill += (uint32_t)bytes;
+    p->raw -= (uint32_t)bytes;
+    p->msg_chunk = p->tail;
+    p->msg_at = p->fill;
+    p->msg_segs = atomic_load_explicit(&p->tail->n_segs, memory_order_relaxed);
+    p->written += n;
+    p->dirty = true;
 }
 
 int sf_pipe_accept_segment(struct sf_pipe *p, size_t header, uint8_t *data, uint64_t size,

@@ -96,6 +96,9 @@ void sf_pipe_set_mark(struct sf_pipe *p, int end, int messages);
  */
 bool sf_pipe_has_room(struct sf_pipe *p);
 
+/* How many messages may begin now; at 0 sf_pipe_has_room arms. */
+uint64_t sf_pipe_room(struct sf_pipe *p);
+
 /* Appends a frame; `flags`: SF_FRAME_MORE or _COMMAND. Large bytes are shared. 0 or -ENOMEM (rolled back). */
 int sf_pipe_put(struct sf_pipe *p, struct sf_msg *m, unsigned flags);
 
@@ -119,6 +122,8 @@ uint64_t sf_pipe_depth(struct sf_pipe *p);
 int sf_pipe_space(struct sf_pipe *p, size_t min, uint8_t **at, size_t *room); /* 0 or -ENOMEM */
 uint8_t *sf_pipe_raw(struct sf_pipe *p); /* the first raw byte; p->raw are there */
 void sf_pipe_accept(struct sf_pipe *p, size_t frame_bytes); /* raw bytes become frames */
+/* Nothing being open, `bytes` raw ones become `n` whole messages. */
+void sf_pipe_accept_messages(struct sf_pipe *p, size_t bytes, uint64_t n);
 /* Accepts a header of the raw bytes whose payload is `owner`'s (takes over the reference). 0 or -ENOMEM. */
 int sf_pipe_accept_segment(struct sf_pipe *p, size_t header, uint8_t *data, uint64_t size,
                            struct sf_owner *owner);
