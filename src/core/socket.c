@@ -744,16 +744,13 @@ static uint64_t deadline_of(int timeout_ms)
 
 /* --- Sending and receiving --------------------------------------------- */
 
-static int send_step(struct sifr_socket *s, struct sf_msg *m, bool more, bool wait)
+/* What the full queues hold may go out at once; then sends again. */
+static int send_again(struct sifr_socket *s, struct sf_msg *m, bool more, bool wait)
 {
-    int err = s->base.pattern->send(&s->base, m, more, wait);
-
-    /* What the full queues hold may go out at once. */
-    if (err == -EAGAIN && sf_direct_drain(s)) {
-        sf_socket_take_in(s);
-        err = s->base.pattern->send(&s->base, m, more, wait);
-    }
-    return err;
+    if (!sf_direct_drain(s))
+        return -EAGAIN;
+    sf_socket_take_in(s);
+    return s->base.pattern->send(&s->base, m, more, wait);
 }
 
 /* Whether the context ends: asked with a ticket, since a ring before that is not heard. */
@@ -762,14 +759,14 @@ static bool ended(const struct sifr_socket *s)
     return atomic_load(&s->ctx->terminating);
 }
 
-/* Sends, waiting for room as long as it may take. The turn is held at the call, and given back on return. */
+/* There was no room: waits for it as long as it may take. The turn is held at the call, and given back. */
 static int send_waiting(struct sifr_socket *s, struct sf_msg *m, bool more, bool wait)
 {
-    int err = send_step(s, m, more, wait);
+    int err = send_again(s, m, more, wait);
     uint64_t deadline;
 
     if (err != -EAGAIN || !wait) {
-        sf_socket_leave(s);
+        leave(s);
         return err;
     }
     sf_lease_return_all(s); /* nobody reads meanwhile but the loop */
@@ -779,10 +776,12 @@ static int send_waiting(struct sifr_socket *s, struct sf_msg *m, bool more, bool
         int waited;
 
         sf_socket_take_in(s);
-        err = ended(s) ? -SIFR_ETERM : send_step(s, m, more, true);
+        err = ended(s) ? -SIFR_ETERM : s->base.pattern->send(&s->base, m, more, true);
+        if (err == -EAGAIN)
+            err = send_again(s, m, more, true);
         if (err != -EAGAIN) {
             sf_bell_leave(&s->bell);
-            sf_socket_leave(s);
+            leave(s);
             return err;
         }
         waited = wait_ring(s, ticket, deadline);
@@ -840,18 +839,17 @@ static inline int received(struct sifr_socket *s, struct sf_msg *m, int err, str
 }
 
 /*
- * Receives a frame into `m` and, unless that is NULL, `to`, waiting as long as
- * it may take. The turn is as with send_waiting.
+ * There was nothing: waits for a frame as long as it may take. The turn is held
+ * at the call, and given back.
  */
-static inline int recv_waiting(struct sifr_socket *s, struct sf_msg *m, bool wait, struct into *to)
+static int recv_waiting(struct sifr_socket *s, struct sf_msg *m, bool wait, struct into *to)
 {
     bool polled = false;
-    int err = recv_step(s, m);
+    int err = -EAGAIN;
     uint64_t deadline;
 
     /* An answer to what was written just now is not there yet: the wait begins with giving way. */
-    if (err == -EAGAIN && s->n_leases && !(wait && s->asked) &&
-        (wait ? sf_direct_read(s) : sf_direct_glance(s)))
+    if (s->n_leases && !(wait && s->asked) && (wait ? sf_direct_read(s) : sf_direct_glance(s)))
         err = recv_directly(s, m);
     if (err != -EAGAIN || !wait)
         return received(s, m, err, to);
@@ -904,13 +902,20 @@ int sf_socket_recv_now(struct sifr_socket *s, struct sf_msg *m)
 /* Sends on a socket whose turn is held; it is given back. */
 static inline int send_entered(struct sifr_socket *s, struct sf_msg *m, int flags)
 {
+    bool more = flags & SIFR_SNDMORE, wait;
+    int err;
+
     if (!s->base.pattern->send) {
         leave(s);
         return -ENOTSUP;
     }
     m->flags &= (uint8_t)~(SF_MSG_MORE | SF_MSG_COMMAND);
-    return send_waiting(s, m, flags & SIFR_SNDMORE,
-                        !(flags & SIFR_DONTWAIT) && s->opt.snd_timeout != 0);
+    wait = !(flags & SIFR_DONTWAIT) && s->opt.snd_timeout != 0;
+    err = s->base.pattern->send(&s->base, m, more, wait);
+    if (err == -EAGAIN)
+        return send_waiting(s, m, more, wait);
+    leave(s);
+    return err;
 }
 
 static int size_result(size_t size)
@@ -1004,11 +1009,16 @@ int sifr_send_const(sifr_socket_t *sock, const void *buf, size_t len, int flags)
 /* Receives into `m` on a socket whose turn is held; it is given back. */
 static inline int recv_entered(struct sifr_socket *s, struct sf_msg *m, int flags, struct into *to)
 {
+    int err;
+
     if (!s->base.pattern->recv) {
         leave(s);
         return -ENOTSUP;
     }
-    return recv_waiting(s, m, !(flags & SIFR_DONTWAIT) && s->opt.rcv_timeout != 0, to);
+    err = recv_step(s, m);
+    if (err == -EAGAIN)
+        return recv_waiting(s, m, !(flags & SIFR_DONTWAIT) && s->opt.rcv_timeout != 0, to);
+    return received(s, m, err, to);
 }
 
 int sifr_msg_recv(sifr_msg_t *msg, sifr_socket_t *sock, int flags)
