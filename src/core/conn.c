@@ -224,6 +224,14 @@ void sf_conn_rewatch(struct sf_conn *c)
         sf_conn_lost(c);
 }
 
+static void shake_free(struct sf_shake *k)
+{
+    sf_peer_info_fini(&k->info);
+    sf_free(k->in);
+    sf_free(k->out);
+    sf_free(k);
+}
+
 /* Lets go of the stream and of all that belongs to one connection. */
 static void drop_stream(struct sf_conn *c)
 {
@@ -231,8 +239,7 @@ static void drop_stream(struct sf_conn *c)
     sf_loop_unsoon(c->loop, &c->soon);
     sf_heart_stop(c);
     if (c->shake) {
-        sf_peer_info_fini(&c->shake->info);
-        sf_free(c->shake);
+        shake_free(c->shake);
         c->shake = NULL;
     }
     if (c->stream) {
@@ -678,7 +685,8 @@ static int read_greeting(struct sf_conn *c)
         return -EPROTO;
     }
     k->n_in -= (size_t)n;
-    memmove(k->in, k->in + n, k->n_in);
+    if (k->n_in)
+        memmove(k->in, k->in + n, k->n_in);
     if (!sf_greeting_done(&k->greeting))
         return -EAGAIN;
     c->version = k->greeting.version;
@@ -693,10 +701,16 @@ static int read_greeting(struct sf_conn *c)
 static int say_ready(struct sf_conn *c)
 {
     struct sf_hello hello = hello_of(c);
-    int n = sf_ready_put(c->shake->out, sizeof c->shake->out, &hello);
+    size_t room;
+    uint8_t *scratch = sf_loop_scratch(c->loop, &room);
+    int n = sf_ready_put(scratch, room < SF_SHAKE_MAX ? room : SF_SHAKE_MAX, &hello);
 
     if (n < 0)
         return n;
+    c->shake->out = sf_alloc_raw((size_t)n);
+    if (!c->shake->out)
+        return -ENOMEM;
+    memcpy(c->shake->out, scratch, (size_t)n);
     c->shake->n_out = (size_t)n;
     c->shake->said_ready = true;
     return 0;
@@ -713,7 +727,7 @@ static int read_handshake(struct sf_conn *c)
     header = sf_frame_get(&f, k->in, k->n_in);
     if (header == -EAGAIN)
         return -EAGAIN;
-    if (header < 0 || f.size > sizeof k->in - SF_FRAME_HEADER_MAX) {
+    if (header < 0 || f.size > SF_SHAKE_MAX - SF_FRAME_HEADER_MAX) {
         refuse(c, SIFR_PROTOCOL_ERROR_ZMTP_UNSPECIFIED, 0);
         return -EPROTO;
     }
@@ -890,8 +904,7 @@ static int become_ready(struct sf_conn *c)
     sf_conn_event(c, SIFR_EVENT_HANDSHAKE_SUCCEEDED, 0);
     tell(c, fresh ? SF_EVENT_ATTACH : SF_EVENT_CHANGED);
     err = sf_recv_start(c, k->in, k->n_in);
-    sf_peer_info_fini(&k->info);
-    sf_free(k);
+    shake_free(k);
     if (c->state != SF_CONN_READY)
         return 0;
     if (err)
@@ -908,11 +921,19 @@ static int become_ready(struct sf_conn *c)
 static int read_shake(struct sf_conn *c)
 {
     struct sf_shake *k = c->shake;
-    struct iovec v = {k->in + k->n_in, sizeof k->in - k->n_in};
+    struct iovec v;
     ssize_t n;
 
-    if (v.iov_len == 0)
-        return -EPROTO;
+    if (k->n_in == k->in_room) {
+        size_t room = k->in_room ? 4 * k->in_room : SF_SHAKE_MIN;
+        uint8_t *grown = room <= SF_SHAKE_MAX ? sf_realloc(k->in, room) : NULL;
+
+        if (!grown)
+            return room <= SF_SHAKE_MAX ? -ENOMEM : -EPROTO;
+        k->in = grown;
+        k->in_room = room;
+    }
+    v = (struct iovec){k->in + k->n_in, k->in_room - k->n_in};
     n = sf_recv_read(c, &v, 1);
     if (n <= 0)
         return (int)n;

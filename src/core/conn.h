@@ -55,13 +55,15 @@ enum {
     SF_TODO_RENEW = 512, /* end it and, where we dialed, dial again */
 };
 
+enum { SF_SHAKE_MIN = 256, SF_SHAKE_MAX = 4096 }; /* bytes of input before READY */
+
 /* Only while shaking hands. */
 struct sf_shake {
     struct sf_greeting greeting;
     struct sf_peer_info info;
-    uint8_t in[4096];
-    size_t n_in;
-    uint8_t out[4096]; /* READY */
+    uint8_t *in;       /* owns; grows from SF_SHAKE_MIN to SF_SHAKE_MAX bytes */
+    size_t n_in, in_room;
+    uint8_t *out;      /* owns; READY */
     size_t n_out, out_at;
     bool said_ready, heard_ready;
     bool failed; /* flush, then close and stop */
