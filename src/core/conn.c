@@ -63,7 +63,9 @@ void sf_conn_unref(struct sf_conn *c)
         return;
     /* Closed, or never started: only memory is left. */
     sf_profile_unref(c->profile);
-    sf_endpoint_fini(&c->endpoint);
+    if (c->endpoint)
+        sf_endpoint_fini(c->endpoint);
+    sf_free(c->endpoint);
     if (c->link)
         sf_link_unref(c->link);
     if (c->listener)
@@ -108,7 +110,12 @@ int sf_conn_dial(struct sf_conn **out, struct sifr_socket *s, struct sf_loop *lo
 
     if (!c)
         return -ENOMEM;
-    c->endpoint = *e;
+    c->endpoint = sf_alloc(sizeof *c->endpoint);
+    if (!c->endpoint) {
+        sf_conn_unref(c);
+        return -ENOMEM;
+    }
+    *c->endpoint = *e;
     memset(e, 0, sizeof *e);
     *out = c;
     return 0;
@@ -116,7 +123,7 @@ int sf_conn_dial(struct sf_conn **out, struct sifr_socket *s, struct sf_loop *lo
 
 const char *sf_conn_text(const struct sf_conn *c)
 {
-    return c->listener ? c->listener->text : c->endpoint.text;
+    return c->listener ? c->listener->text : c->endpoint->text;
 }
 
 void sf_conn_event(struct sf_conn *c, unsigned event, uint64_t value)

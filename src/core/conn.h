@@ -156,7 +156,7 @@ struct sf_conn {
     } big;
 
     /* What dials. */
-    struct sf_endpoint endpoint; /* text NULL: accepted */
+    struct sf_endpoint *endpoint; /* owns; NULL: accepted */
     struct sf_lookup *lookup;
     size_t next_address;         /* in its list */
     unsigned attempt;            /* back-offs since the last success */

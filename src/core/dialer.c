@@ -52,7 +52,7 @@ static void back_off(struct sf_conn *c)
 static void dial(struct sf_conn *c, const struct sf_address *to)
 {
     const struct sf_options *o = &c->profile->opt;
-    int err = c->endpoint.transport->dial(&c->endpoint, &o->stream, to, &c->stream);
+    int err = c->endpoint->transport->dial(c->endpoint, &o->stream, to, &c->stream);
 
     if (err) { /* ipc says so at once: there is no descriptor any more to name */
         sf_conn_event(c, SIFR_EVENT_CLOSED, (uint64_t)-1);
@@ -63,7 +63,7 @@ static void dial(struct sf_conn *c, const struct sf_address *to)
     c->state = SF_CONN_OPENING;
     if (o->connect_timeout > 0)
         sf_loop_timer(c->loop, &c->timer, (uint64_t)o->connect_timeout);
-    if (c->endpoint.transport->delayed_event)
+    if (c->endpoint->transport->delayed_event)
         sf_conn_event(c, SIFR_EVENT_CONNECT_DELAYED, EINPROGRESS);
     sf_dial_open(c);
 }
@@ -89,8 +89,8 @@ void sf_dial_attempt(struct sf_conn *c)
     const struct sf_options *o = &c->profile->opt;
     char host[SF_ADDR_HOST_MAX];
     uint16_t port;
-    int n = c->endpoint.transport->host
-                ? c->endpoint.transport->host(&c->endpoint, &o->stream, host, &port)
+    int n = c->endpoint->transport->host
+                ? c->endpoint->transport->host(c->endpoint, &o->stream, host, &port)
                 : 0;
 
     if (n == 0) {
