@@ -2,6 +2,7 @@
 #include "wire/msg.h"
 #include "base/alloc.h"
 #include "wire/chunk.h"
+#include "wire/log.h"
 
 #include <errno.h>
 #include <string.h>
@@ -63,6 +64,7 @@ void sf_owner_unref(struct sf_owner *o)
     case SF_OWNER_HEAP: sf_free(o); break;
     case SF_OWNER_USER: release_user((struct sf_owner_user *)o); break;
     case SF_OWNER_CHUNK: sf_chunk_free((struct sf_chunk *)o); break;
+    case SF_OWNER_WINDOW: sf_window_free((struct sf_chunk *)o); break;
     }
 }
 

@@ -16,6 +16,7 @@ enum sf_owner_kind {
     SF_OWNER_HEAP,  /* the bytes stand behind the struct, one block */
     SF_OWNER_USER,  /* the application's buffer and its free function: struct sf_owner_user */
     SF_OWNER_CHUNK, /* a pipe's chunk; wire/chunk.c frees it */
+    SF_OWNER_WINDOW, /* a pipe's view of a log; wire/log.c frees it */
 };
 
 struct sf_owner {

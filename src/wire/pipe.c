@@ -2,6 +2,7 @@
 #include "wire/pipe.h"
 #include "base/alloc.h"
 #include "wire/frame.h"
+#include "wire/log.h"
 
 #include <errno.h>
 #include <string.h>
@@ -21,6 +22,8 @@ int sf_pipe_new(struct sf_pipe **out, bool conflate)
     return 0;
 }
 
+static void release_all(struct sf_pipe *p);
+
 struct sf_pipe *sf_pipe_ref(struct sf_pipe *p)
 {
     atomic_fetch_add_explicit(&p->refs, 1, memory_order_relaxed);
@@ -39,14 +42,7 @@ void sf_pipe_unref(struct sf_pipe *p)
 {
     if (!p || atomic_fetch_sub_explicit(&p->refs, 1, memory_order_acq_rel) != 1)
         return;
-    if (!p->head)
-        p->head = atomic_load_explicit(&p->first, memory_order_acquire);
-    while (p->head) {
-        struct sf_chunk *c = p->head;
-
-        p->head = atomic_load_explicit(&c->next, memory_order_acquire);
-        leave(p, c);
-    }
+    release_all(p);
     if (p->has_cell)
         sf_msg_close(&p->cell);
     sf_pins_unref(p->pins);
@@ -82,6 +78,17 @@ static uint32_t capacity(const struct sf_pipe *p)
     return c->size - segs * (uint32_t)sizeof(struct sf_segment);
 }
 
+/* A log's writer lets go of the chunks before `to`: those who read there hold them. */
+static void leave_chunks(struct sf_pipe *p, struct sf_chunk *c, const struct sf_chunk *to)
+{
+    while (p->shared && c != to) {
+        struct sf_chunk *gone = c;
+
+        c = atomic_load_explicit(&gone->next, memory_order_relaxed);
+        sf_owner_unref(&gone->owner);
+    }
+}
+
 /* A new tail with room for `need` bytes; raw bytes move there. */
 static int extend(struct sf_pipe *p, size_t need, size_t size)
 {
@@ -94,6 +101,8 @@ static int extend(struct sf_pipe *p, size_t need, size_t size)
     c = sf_chunk_new(need > size ? need : size, p->meta);
     if (!c)
         return -ENOMEM;
+    /* Each that reads a log has a reference to all of its chunks from where it is. */
+    atomic_store_explicit(&c->owner.refs, 1 + p->readers, memory_order_relaxed);
     if (p->raw)
         memcpy(c->bytes, old->bytes + p->fill, p->raw);
     if (!old) {
@@ -106,6 +115,7 @@ static int extend(struct sf_pipe *p, size_t need, size_t size)
             atomic_store_explicit(&old->done, p->fill | SF_CHUNK_FINAL, memory_order_release);
             p->dirty = false;
             p->msg_chunk = c;
+            leave_chunks(p, old, c);
         } else {
             /* In a message: only what was whole before is to be seen. */
             if (p->msg_chunk != old) /* a chunk in its middle: seen once the first is */
@@ -121,13 +131,37 @@ static int extend(struct sf_pipe *p, size_t need, size_t size)
     return 0;
 }
 
-static int reserve(struct sf_pipe *p, size_t need)
+int sf_pipe_reserve(struct sf_pipe *p, size_t need)
 {
     if (p->tail && p->fill + p->raw + need + sizeof(struct sf_segment) <= capacity(p))
         return 0;
     if (p->grow < SF_PIPE_CHUNK_MAX && p->tail)
         p->grow *= 2;
     return extend(p, need, p->grow);
+}
+
+void sf_pipe_append(struct sf_pipe *p, struct sf_chunk *item)
+{
+    struct sf_chunk *old = p->tail;
+
+    p->tail = p->msg_chunk = item;
+    p->msg_at = p->msg_segs = 0;
+    if (!old) {
+        atomic_store_explicit(&p->first, item, memory_order_release);
+    } else {
+        atomic_store_explicit(&old->next, item, memory_order_relaxed);
+        atomic_store_explicit(&old->done, p->fill | SF_CHUNK_FINAL, memory_order_release);
+    }
+    p->fill = 0;
+    p->dirty = false;
+}
+
+/* Messages ever written: those of its log that its open window shows are this pipe's as well. */
+static uint64_t written(const struct sf_pipe *p)
+{
+    const struct sf_window *w = p->window;
+
+    return p->written + (w ? w->log->pipe->written - w->first : 0);
 }
 
 /* How many taken messages the reader tells at a time; looked at anew whenever the reader has read all. */
@@ -142,10 +176,10 @@ bool sf_pipe_has_room(struct sf_pipe *p)
 {
     int mark = atomic_load_explicit(&p->mark, memory_order_relaxed);
 
-    if (mark <= 0 || p->conflate || p->written - p->taken_seen < (uint64_t)mark)
+    if (mark <= 0 || p->conflate || written(p) - p->taken_seen < (uint64_t)mark)
         return true;
     p->taken_seen = atomic_load_explicit(&p->taken, memory_order_acquire);
-    if (p->written - p->taken_seen < (uint64_t)mark)
+    if (written(p) - p->taken_seen < (uint64_t)mark)
         return true;
     /*
      * Full: say so, then look again. The reader stores `taken`, then looks at
@@ -157,7 +191,17 @@ bool sf_pipe_has_room(struct sf_pipe *p)
     atomic_store_explicit(&p->wants_room, 1, memory_order_relaxed);
     atomic_thread_fence(memory_order_seq_cst);
     p->taken_seen = atomic_load_explicit(&p->taken, memory_order_acquire);
-    return p->written - p->taken_seen < (uint64_t)mark;
+    return written(p) - p->taken_seen < (uint64_t)mark;
+}
+
+uint64_t sf_pipe_full_at(const struct sf_pipe *p)
+{
+    int mark = atomic_load_explicit(&p->mark, memory_order_relaxed);
+    uint64_t all = written(p);
+
+    if (mark <= 0)
+        return UINT64_MAX;
+    return all - p->taken_seen < (uint64_t)mark ? p->taken_seen + (uint64_t)mark : all;
 }
 
 uint64_t sf_pipe_room(struct sf_pipe *p)
@@ -182,6 +226,7 @@ void sf_pipe_commit(struct sf_pipe *p)
         atomic_store_explicit(&first->done, p->open_end | SF_CHUNK_FINAL, memory_order_release);
         p->msg_chunk = p->tail;
         p->dirty = false;
+        leave_chunks(p, first, p->tail);
     } else {
         p->dirty = true;
     }
@@ -243,7 +288,7 @@ static int put_bytes(struct sf_pipe *p, struct sf_msg *m, unsigned flags)
     bool inside = size <= SF_PIPE_INLINE;
     int err;
 
-    err = reserve(p, SF_FRAME_HEADER_MAX + (inside ? size : 0));
+    err = sf_pipe_reserve(p, SF_FRAME_HEADER_MAX + (inside ? size : 0));
     if (err) {
         sf_pipe_rollback(p);
         return err;
@@ -251,6 +296,7 @@ static int put_bytes(struct sf_pipe *p, struct sf_msg *m, unsigned flags)
     p->fill += (uint32_t)sf_frame_put(p->tail->bytes + p->fill, flags, size);
     if (!inside) {
         add_segment(p, sf_msg_data(m), size, sf_owner_ref(m->slice.owner));
+        p->by_ref = true;
         m->flags |= SF_MSG_SHARED;
     } else if (size) {
         memcpy(p->tail->bytes + p->fill, sf_msg_data(m), size);
@@ -271,6 +317,9 @@ int sf_pipe_put(struct sf_pipe *p, struct sf_msg *m, unsigned flags)
     if (err)
         return err;
     if (!(flags & SF_FRAME_MORE)) {
+        if (p->shared && p->by_ref)
+            /* A log keeps its last chunk: not with these. Without memory it is done after the next. */
+            p->by_ref = extend(p, 0, SF_PIPE_CHUNK_MIN) != 0;
         sf_pipe_commit(p);
         sf_pipe_publish(p);
     }
@@ -327,7 +376,7 @@ int sf_pipe_put_command(struct sf_pipe *p, const char *name, const void *body, s
     size_t n = strlen(name), all = 1 + n + size;
     size_t head = sf_frame_put(header, SF_FRAME_COMMAND, all);
     bool open = p->open;
-    int err = open ? make_way(p, head + all) : reserve(p, head + all);
+    int err = open ? make_way(p, head + all) : sf_pipe_reserve(p, head + all);
 
     if (err)
         return err;
@@ -362,6 +411,8 @@ void sf_pipe_rollback(struct sf_pipe *p)
         struct sf_chunk *gone = after;
 
         after = atomic_load_explicit(&gone->next, memory_order_relaxed);
+        for (uint32_t i = 0; i < p->readers; i++)
+            sf_owner_unref(&gone->owner); /* on behalf of those who never saw it */
         sf_owner_unref(&gone->owner);
     }
     n = atomic_load_explicit(&c->n_segs, memory_order_relaxed);
@@ -385,7 +436,7 @@ bool sf_pipe_must_wake(struct sf_pipe *p)
 
 uint64_t sf_pipe_depth(struct sf_pipe *p)
 {
-    return p->written - atomic_load_explicit(&p->taken, memory_order_acquire);
+    return written(p) - atomic_load_explicit(&p->taken, memory_order_acquire);
 }
 
 int sf_pipe_space(struct sf_pipe *p, size_t min, uint8_t **at, size_t *room)
@@ -471,23 +522,65 @@ void sf_pipe_set_pins(struct sf_pipe *p, struct sf_pins *pins)
     p->pins = sf_pins_ref(pins);
 }
 
-struct place {
-    struct sf_chunk *chunk;
-    uint32_t off, seg;
-};
+/* The window that the place is in, or NULL; also when it is behind all that the window shows. */
+static struct sf_window *window_at(const struct sf_place *at)
+{
+    return at->chunk != at->item ? sf_window_of(at->item) : NULL;
+}
+
+/*
+ * How many bytes of the place's chunk are to be seen, with SF_CHUNK_FINAL when
+ * it goes on behind them. Loaded in this order: a window is closed before
+ * anything else is written, so who sees more than it shows sees its end too.
+ */
+static uint32_t shown(const struct sf_place *at)
+{
+    uint32_t done = atomic_load_explicit(&at->chunk->done, memory_order_acquire);
+    struct sf_window *w = window_at(at);
+
+    if (!w || atomic_load_explicit(&w->end, memory_order_acquire) != at->chunk)
+        return done;
+    done = atomic_load_explicit(&at->item->done, memory_order_acquire) & SF_CHUNK_FINAL;
+    return w->end_off | done;
+}
+
+/* At the start of an item of the list. */
+static struct sf_place start_of(struct sf_chunk *item)
+{
+    struct sf_place at = {item, item, 0, 0};
+
+    if (item && item->owner.kind == SF_OWNER_WINDOW) {
+        const struct sf_window *w = sf_window_of(item);
+
+        at = (struct sf_place){item, w->chunk, w->off, w->seg};
+    }
+    return at;
+}
+
+/* From a chunk whose shown bytes are final to what follows. */
+static void follow(struct sf_place *at)
+{
+    struct sf_window *w = window_at(at);
+
+    if (w && atomic_load_explicit(&w->end, memory_order_acquire) != at->chunk) {
+        at->chunk = atomic_load_explicit(&at->chunk->next, memory_order_relaxed);
+        at->off = at->seg = 0;
+    } else {
+        *at = start_of(atomic_load_explicit(&at->item->next, memory_order_relaxed));
+    }
+}
 
 /* Skips to the chunk with the next published byte. False: there is none. */
-static bool settle(struct place *at)
+static bool settle(struct sf_place *at)
 {
     for (;;) {
-        uint32_t done = atomic_load_explicit(&at->chunk->done, memory_order_acquire);
+        uint32_t done = shown(at);
 
         if (at->off < (done & BYTES))
             return true;
         if (!(done & SF_CHUNK_FINAL))
             return false;
-        at->chunk = atomic_load_explicit(&at->chunk->next, memory_order_relaxed);
-        at->off = at->seg = 0;
+        follow(at);
     }
 }
 
@@ -501,7 +594,7 @@ struct found {
 };
 
 /* Reads the frame at a place where settle said yes, and moves behind it. */
-static void walk(struct place *at, struct found *f)
+static void walk(struct sf_place *at, struct found *f)
 {
     uint8_t *b = at->chunk->bytes + at->off;
 
@@ -536,11 +629,11 @@ static void walk(struct place *at, struct found *f)
 }
 
 /* Where the next frame is; its chunk is NULL when nothing was ever written. */
-static struct place here(struct sf_pipe *p)
+static struct sf_place here(struct sf_pipe *p)
 {
-    if (!p->head)
-        p->head = atomic_load_explicit(&p->first, memory_order_acquire);
-    return (struct place){p->head, p->off, p->seg};
+    if (!p->at.item)
+        p->at = start_of(atomic_load_explicit(&p->first, memory_order_acquire));
+    return p->at;
 }
 
 /* Lets go of segments that were taken whole: their owners must not wait for the chunk's end. */
@@ -554,20 +647,49 @@ static void release_segments(struct sf_chunk *c, uint32_t from, uint32_t to)
     }
 }
 
-/* The reader has done with all before `to`. */
-static void release_chunks(struct sf_pipe *p, const struct place *to)
+/* Gives back the reference to a chunk of a log that was held where a place was. */
+static void release_shared(const struct sf_place *was)
 {
-    while (p->head != to->chunk) {
-        struct sf_chunk *c = p->head;
+    if (was->chunk != was->item)
+        sf_owner_unref(&was->chunk->owner);
+}
 
-        release_segments(c, p->seg, atomic_load_explicit(&c->n_segs, memory_order_relaxed));
-        p->seg = 0;
-        p->head = atomic_load_explicit(&c->next, memory_order_relaxed);
-        leave(p, c);
+/* The reader has done with all before `to`. */
+static void release_chunks(struct sf_pipe *p, const struct sf_place *to)
+{
+    while (p->at.chunk != to->chunk || p->at.item != to->item) {
+        struct sf_place was = p->at;
+
+        if (was.chunk == was.item)
+            release_segments(was.chunk, was.seg,
+                             atomic_load_explicit(&was.chunk->n_segs, memory_order_relaxed));
+        follow(&p->at);
+        release_shared(&was);
+        if (was.item != p->at.item)
+            leave(p, was.item);
     }
-    release_segments(to->chunk, p->seg, to->seg);
-    p->off = to->off;
-    p->seg = to->seg;
+    if (to->chunk == to->item)
+        release_segments(to->chunk, p->at.seg, to->seg);
+    p->at = *to;
+}
+
+/* The pipe goes: all that is left in it. No window of it is open any more. */
+static void release_all(struct sf_pipe *p)
+{
+    struct sf_place at = here(p);
+
+    while (at.item) {
+        struct sf_place was = at;
+        struct sf_window *w = window_at(&at);
+
+        if (w && atomic_load_explicit(&w->end, memory_order_acquire) != at.chunk)
+            at.chunk = atomic_load_explicit(&at.chunk->next, memory_order_relaxed);
+        else
+            at = start_of(atomic_load_explicit(&at.item->next, memory_order_acquire));
+        release_shared(&was);
+        if (was.item != at.item)
+            leave(p, was.item);
+    }
 }
 
 /* Says what has been taken. True: the writer waits for room and is to be told. */
@@ -628,11 +750,11 @@ static void fetch_cell(struct sf_pipe *p)
 
 static bool ready_in_chunks(struct sf_pipe *p)
 {
-    struct place at = here(p);
+    struct sf_place at = here(p);
 
-    while (at.chunk && settle(&at)) {
+    while (at.item && settle(&at)) {
         struct found f;
-        struct place next = at;
+        struct sf_place next = at;
 
         walk(&next, &f);
         if (!(f.flags & SF_PIPE_SKIP))
@@ -684,6 +806,59 @@ static int get_cell(struct sf_pipe *p, struct sf_msg *m)
     return err;
 }
 
+/* Whether the place is at the end of a window that shows no more. */
+static bool at_end(const struct sf_place *at)
+{
+    const struct sf_window *w = window_at(at);
+
+    return w && atomic_load_explicit(&w->end, memory_order_acquire) == at->chunk &&
+           at->off == w->end_off;
+}
+
+/* Goes as far as there is nothing to take, so that no chunk of a log waits for us. */
+static void let_go(struct sf_pipe *p)
+{
+    struct sf_place at = here(p);
+
+    if (!at.item)
+        return;
+    settle(&at);
+    release_chunks(p, &at);
+    if (at_end(&at)) {
+        p->at = (struct sf_place){at.item, at.item, 0, 0};
+        release_shared(&at);
+    }
+}
+
+int sf_pipe_copy_begun(struct sf_pipe *p, struct sf_pipe *to)
+{
+    struct sf_place at = {p->msg_chunk, p->msg_chunk, p->msg_at, p->msg_segs};
+
+    for (;;) {
+        uint32_t end = at.chunk == p->tail ? p->fill
+                       : at.chunk == p->msg_chunk
+                           ? p->open_end
+                           : atomic_load_explicit(&at.chunk->done, memory_order_relaxed) & BYTES;
+        struct sf_msg m;
+        struct found f;
+        int err;
+
+        if (at.off == end) {
+            if (at.chunk == p->tail)
+                return 0;
+            at = start_of(atomic_load_explicit(&at.chunk->next, memory_order_relaxed));
+            continue;
+        }
+        walk(&at, &f);
+        /* Bytes in the chunk are copied before we return, so that nobody need own them. */
+        sf_msg_init_slice(&m, f.data, f.size, f.segment ? sf_owner_ref(f.segment->owner) : NULL);
+        err = put_bytes(to, &m, f.flags & SF_FRAME_MORE);
+        sf_msg_close(&m);
+        if (err)
+            return err;
+    }
+}
+
 /* At most SF_MSG_INLINE bytes, without a call: by blocks that overlap. */
 static inline void copy_small(uint8_t *to, const uint8_t *from, size_t n)
 {
@@ -705,16 +880,15 @@ static inline void copy_small(uint8_t *to, const uint8_t *from, size_t n)
 
 static inline int get(struct sf_pipe *p, struct sf_msg *m, bool *credit, bool brief)
 {
-    struct place at = here(p);
+    struct sf_place at = here(p);
     struct found f;
 
     *credit = false;
     do {
-        if (!at.chunk || !settle(&at))
+        if (!at.item || !settle(&at))
             return get_cell(p, m);
-        if (at.chunk != p->head) {
+        if (at.chunk != p->at.chunk || at.item != p->at.item)
             release_chunks(p, &at);
-        }
         walk(&at, &f);
     } while (f.flags & SF_PIPE_SKIP);
 
@@ -725,10 +899,14 @@ static inline int get(struct sf_pipe *p, struct sf_msg *m, bool *credit, bool br
         m->small_size = (uint8_t)f.size;
         copy_small(m->small, f.data, f.size);
     } else if (f.segment) {
+        if (at.chunk != at.item)
+            sf_owner_ref(f.segment->owner); /* others read it too */
         sf_msg_init_slice(m, f.data, f.size, f.segment->owner);
-        f.segment->owner = NULL; /* its reference is the message's now */
+        if (at.chunk == at.item)
+            f.segment->owner = NULL; /* its reference is the message's now */
         m->flags = SF_MSG_SHARED;
-    } else if (!p->pins || !sf_pins_tight(p->pins) ||
+        /* A log's chunk is many readers': no message of one of them keeps it. */
+    } else if ((at.chunk == at.item && (!p->pins || !sf_pins_tight(p->pins))) ||
                sf_msg_init_copy(m, f.data, f.size) != 0) { /* without memory nothing is lost */
         sf_msg_init_slice(m, f.data, f.size, sf_owner_ref(&at.chunk->owner));
         p->slices++;
@@ -738,8 +916,7 @@ static inline int get(struct sf_pipe *p, struct sf_msg *m, bool *credit, bool br
         m->flags |= SF_MSG_BRIEF;
     else if (at.chunk->meta)
         m->meta = sf_meta_ref(at.chunk->meta);
-    p->off = at.off;
-    p->seg = at.seg;
+    p->at = at;
     m->flags |= f.flags & (SF_FRAME_MORE | SF_FRAME_COMMAND);
     if (f.flags & SF_FRAME_COMMAND) {
         m->flags &= (uint8_t)~SF_MSG_MORE;
@@ -750,6 +927,8 @@ static inline int get(struct sf_pipe *p, struct sf_msg *m, bool *credit, bool br
     }
     if (!p->inside)
         *credit = took_message(p);
+    if (f.segment && at.chunk != at.item && !p->inside)
+        let_go(p); /* so that the bytes are the message's alone when all have it */
     return 0;
 }
 
@@ -763,40 +942,65 @@ int sf_pipe_get_brief(struct sf_pipe *p, struct sf_msg *m, bool *credit)
     return get(p, m, credit, true);
 }
 
+/*
+ * In a log's window it is the log's writer that wakes: we are known there
+ * before we look for the last time. The place where we stand may not be the
+ * last; then there is something to be seen, or our own writer wakes us.
+ */
+static void doze(struct sf_pipe *p)
+{
+    struct sf_place at = here(p);
+    struct sf_window *w;
+
+    if (!at.item)
+        return;
+    settle(&at);
+    w = window_at(&at);
+    if (w && sf_window_open(w))
+        sf_log_doze(w->log, w->sleeper);
+}
+
 bool sf_pipe_sleep(struct sf_pipe *p, bool *credit)
 {
     atomic_store_explicit(&p->asleep, 1, memory_order_relaxed);
+    doze(p);
     atomic_thread_fence(memory_order_seq_cst);
     *credit = false;
     if (sf_pipe_ready(p)) {
         atomic_store_explicit(&p->asleep, 0, memory_order_relaxed);
         return false;
     }
+    let_go(p);
     halve(p);
     *credit = say_by_halves(p); /* the mark may have been lowered meanwhile */
     return true;
 }
 
-/* The first byte not handed out yet. */
-static struct place sent_place(struct sf_pipe *p)
+struct sf_sleeper *sf_pipe_sleeper(const struct sf_pipe *p)
 {
-    if (p->sent_ahead == 0 || !p->sent.chunk)
-        return here(p);
-    return (struct place){p->sent.chunk, p->sent.off, p->sent.seg};
+    const struct sf_window *w = p->at.item ? window_at(&p->at) : NULL;
+
+    return w && sf_window_open(w) ? w->sleeper : NULL;
+}
+
+/* The first byte not handed out yet. */
+static struct sf_place sent_place(struct sf_pipe *p)
+{
+    return p->sent_ahead == 0 || !p->sent.item ? here(p) : p->sent;
 }
 
 int sf_pipe_gather(struct sf_pipe *p, struct iovec *iov, int n, size_t limit, size_t *bytes)
 {
-    struct place at;
-    uint64_t in_seg = p->sent_ahead ? p->sent.in_seg : 0;
+    struct sf_place at;
+    uint64_t in_seg = p->sent_ahead ? p->sent_in_seg : 0;
     size_t total = 0;
     int used = 0;
 
     encode_cell(p);
     at = sent_place(p);
     *bytes = 0;
-    while (at.chunk && used < n && total < limit) {
-        uint32_t done = atomic_load_explicit(&at.chunk->done, memory_order_acquire);
+    while (at.item && used < n && total < limit) {
+        uint32_t done = shown(&at);
         uint32_t segs = atomic_load_explicit(&at.chunk->n_segs, memory_order_acquire);
         uint32_t end = done & BYTES;
         struct sf_segment *s = at.seg < segs ? sf_chunk_segment(at.chunk, at.seg) : NULL;
@@ -818,8 +1022,7 @@ int sf_pipe_gather(struct sf_pipe *p, struct iovec *iov, int n, size_t limit, si
             iov[used++] = (struct iovec){at.chunk->bytes + at.off, part};
             at.off += (uint32_t)part;
         } else if (done & SF_CHUNK_FINAL) {
-            at.chunk = atomic_load_explicit(&at.chunk->next, memory_order_relaxed);
-            at.off = at.seg = 0;
+            follow(&at);
             continue;
         } else {
             break;
@@ -831,10 +1034,10 @@ int sf_pipe_gather(struct sf_pipe *p, struct iovec *iov, int n, size_t limit, si
 }
 
 /* Moves the place behind `n` bytes that were gathered. */
-static void pass(struct place *at, uint64_t *in_seg, uint64_t n)
+static void pass(struct sf_place *at, uint64_t *in_seg, uint64_t n)
 {
     while (n) {
-        uint32_t done = atomic_load_explicit(&at->chunk->done, memory_order_acquire);
+        uint32_t done = shown(at);
         uint32_t segs = atomic_load_explicit(&at->chunk->n_segs, memory_order_acquire);
         uint32_t end = done & BYTES;
         struct sf_segment *s = at->seg < segs ? sf_chunk_segment(at->chunk, at->seg) : NULL;
@@ -856,8 +1059,7 @@ static void pass(struct place *at, uint64_t *in_seg, uint64_t n)
                 part = n;
             at->off += (uint32_t)part;
         } else {
-            at->chunk = atomic_load_explicit(&at->chunk->next, memory_order_relaxed);
-            at->off = at->seg = 0;
+            follow(at);
             continue;
         }
         n -= part;
@@ -867,11 +1069,11 @@ static void pass(struct place *at, uint64_t *in_seg, uint64_t n)
 /* Hops over the messages that lie wholly within the accepted bytes. */
 static bool acknowledge(struct sf_pipe *p)
 {
-    struct place at = here(p);
+    struct sf_place at = here(p);
     uint64_t bytes = 0;
     bool tell = false;
 
-    while (bytes < p->sent_ahead && at.chunk && settle(&at)) {
+    while (bytes < p->sent_ahead && at.item && settle(&at)) {
         struct found f;
 
         walk(&at, &f);
@@ -890,14 +1092,12 @@ static bool acknowledge(struct sf_pipe *p)
 
 bool sf_pipe_sent(struct sf_pipe *p, size_t n)
 {
-    struct place at = sent_place(p);
-    uint64_t in_seg = p->sent_ahead ? p->sent.in_seg : 0;
+    struct sf_place at = sent_place(p);
+    uint64_t in_seg = p->sent_ahead ? p->sent_in_seg : 0;
 
     pass(&at, &in_seg, n);
-    p->sent.chunk = at.chunk;
-    p->sent.off = at.off;
-    p->sent.seg = at.seg;
-    p->sent.in_seg = in_seg;
+    p->sent = at;
+    p->sent_in_seg = in_seg;
     p->sent_ahead += n;
     return acknowledge(p);
 }
@@ -915,24 +1115,22 @@ bool sf_pipe_at_message(struct sf_pipe *p)
 void sf_pipe_rewind(struct sf_pipe *p)
 {
     p->sent_ahead = 0;
-    p->sent.chunk = NULL;
-    p->sent.in_seg = 0;
+    p->sent.item = NULL;
+    p->sent_in_seg = 0;
 }
 
 int sf_pipe_next_frame(struct sf_pipe *p, uint8_t *flags, const uint8_t **data, uint64_t *size)
 {
-    struct place at;
+    struct sf_place at;
     struct found f;
 
     encode_cell(p);
     at = sent_place(p);
-    if (!at.chunk || !settle(&at))
+    if (!at.item || !settle(&at))
         return -EAGAIN;
     walk(&at, &f);
-    p->sent.chunk = at.chunk;
-    p->sent.off = at.off;
-    p->sent.seg = at.seg;
-    p->sent.in_seg = 0;
+    p->sent = at;
+    p->sent_in_seg = 0;
     p->sent_ahead += f.header_size + f.size;
     *flags = f.flags;
     *data = f.data;
@@ -942,11 +1140,11 @@ int sf_pipe_next_frame(struct sf_pipe *p, uint8_t *flags, const uint8_t **data, 
 
 bool sf_pipe_sent_messages(struct sf_pipe *p, uint64_t n)
 {
-    struct place at = here(p);
+    struct sf_place at = here(p);
     uint64_t bytes = 0;
     bool tell = false;
 
-    while (n && at.chunk && settle(&at)) {
+    while (n && at.item && settle(&at)) {
         struct found f;
 
         walk(&at, &f);
@@ -964,10 +1162,10 @@ bool sf_pipe_sent_messages(struct sf_pipe *p, uint64_t n)
 
 uint64_t sf_pipe_rest(struct sf_pipe *p)
 {
-    struct place at = here(p);
+    struct sf_place at = here(p);
     uint64_t bytes = 0;
 
-    while (at.chunk && settle(&at)) {
+    while (at.item && settle(&at)) {
         struct found f;
 
         walk(&at, &f);
@@ -983,16 +1181,16 @@ void sf_pipe_recycle(struct sf_pipe *p)
     struct sf_chunk *c = p->tail;
 
     if (!c || p->open || p->raw || p->dirty || p->sent_ahead || p->fill == 0 ||
-        here(p).chunk != c || p->off != p->fill ||
+        here(p).chunk != c || p->at.off != p->fill ||
         atomic_load_explicit(&c->owner.refs, memory_order_acquire) != 1)
         return;
-    release_segments(c, p->seg, atomic_load_explicit(&c->n_segs, memory_order_relaxed));
+    release_segments(c, p->at.seg, atomic_load_explicit(&c->n_segs, memory_order_relaxed));
     atomic_store_explicit(&c->n_segs, 0, memory_order_relaxed);
     atomic_store_explicit(&c->done, 0, memory_order_relaxed);
-    p->fill = p->off = p->seg = 0;
+    p->fill = p->at.off = p->at.seg = 0;
     p->msg_chunk = c;
     p->msg_at = p->msg_segs = 0;
-    p->sent.chunk = NULL;
+    p->sent.item = NULL;
 }
 
 uint64_t sf_pipe_drop(struct sf_pipe *p, bool *credit)

@@ -11,6 +11,9 @@
 #include "wire/chunk.h"
 #include "wire/msg.h"
 
+struct sf_sleeper;
+struct sf_window;
+
 /*
  * A queue of whole messages, already framed as ZMTP 2/3, between one writer
  * and one reader. No lock: the writer publishes with release stores of a
@@ -30,6 +33,13 @@ enum {
     SF_PIPE_READ_CHUNK = 65536, /* of a connection that streams in, bytes */
 };
 
+/* Where a reader is: before byte `off` and segment `seg` of a chunk. */
+struct sf_place {
+    struct sf_chunk *item;  /* of the pipe's list: a chunk, or a window; NULL: nothing was ever written */
+    struct sf_chunk *chunk; /* that has the bytes: the item itself, or one of its window's log */
+    uint32_t off, seg;
+};
+
 struct sf_pipe {
     /* The writer's. */
     struct sf_chunk *tail;      /* the pipe owns all chunks from head to tail */
@@ -47,6 +57,10 @@ struct sf_pipe {
     uint64_t written_bytes;     /* payload, ever */
     uint64_t taken_seen;        /* `taken`, when last looked at */
     struct sf_meta *meta;       /* shares; for new chunks */
+    struct sf_window *window;   /* the tail, while it shows all that a log gets (log.h), or NULL */
+    bool shared;                /* it is the chunks of a log: read through windows, never from here */
+    bool by_ref;                /* of a log: the tail's chunk has segments */
+    uint32_t readers;           /* of a log: open windows */
 
     /* Both sides'. Stored with release, loaded with acquire, unless said. */
     _Alignas(64) _Atomic uint64_t taken; /* messages the reader owns up to; it stores */
@@ -63,21 +77,17 @@ struct sf_pipe {
     _Atomic(struct sf_chunk *) first; /* the first chunk ever; NULL before */
 
     /* The reader's. */
-    _Alignas(64) struct sf_chunk *head;
-    uint32_t off, seg; /* next frame of head: byte and segment; for a drainer, first not accepted */
-    uint64_t took;     /* messages, ever */
-    bool inside;       /* of a message: the next frame is not its first */
-    struct sf_pins *pins;  /* shares; NULL: nothing is counted. Set before the first read. */
-    uint32_t slices;       /* cut of head */
-    uint64_t sliced_bytes; /* and their size */
+    _Alignas(64) struct sf_place at; /* next frame; for a drainer, the first not accepted */
+    uint64_t took;                   /* messages, ever */
+    bool inside;                     /* of a message: the next frame is not its first */
+    struct sf_pins *pins;            /* shares; NULL: nothing is counted. Set before the first read. */
+    uint32_t slices;                 /* cut of the chunk */
+    uint64_t sliced_bytes;           /* and their size */
 
     /* The reader's, when it is a drainer: what has been handed to the stream. */
-    struct {
-        struct sf_chunk *chunk; /* NULL: at head, off, seg */
-        uint32_t off, seg;
-        uint64_t in_seg; /* bytes of that segment */
-    } sent;
-    uint64_t sent_ahead; /* bytes between off and there */
+    struct sf_place sent; /* item NULL: as `at` */
+    uint64_t sent_in_seg; /* bytes of that segment */
+    uint64_t sent_ahead;  /* bytes between `at` and there */
 };
 
 /* One reference, `conflate`: keeps only the newest message. 0 or -ENOMEM. */
@@ -114,6 +124,18 @@ void sf_pipe_rollback(struct sf_pipe *p);
 
 /* Whether the reader sleeps and the caller, having published, must wake it. */
 bool sf_pipe_must_wake(struct sf_pipe *p);
+
+/* For log.c: how many messages are to be written, ever, when it is full as far as known; UINT64_MAX never. */
+uint64_t sf_pipe_full_at(const struct sf_pipe *p);
+
+/* For log.c: makes the tail one with room for a frame of so many bytes, header included: 0 or -ENOMEM. */
+int sf_pipe_reserve(struct sf_pipe *p, size_t need);
+
+/* For log.c: puts the frames of the message under way into `to` as well: 0 or -ENOMEM (then none). */
+int sf_pipe_copy_begun(struct sf_pipe *p, struct sf_pipe *to);
+
+/* For log.c: puts a window behind all that is written; no message is under way. */
+void sf_pipe_append(struct sf_pipe *p, struct sf_chunk *item);
 
 /* Messages in the pipe, as far as the reader has said. */
 uint64_t sf_pipe_depth(struct sf_pipe *p);
@@ -153,6 +175,9 @@ int sf_pipe_get_brief(struct sf_pipe *p, struct sf_msg *m, bool *credit);
 
 /* Says "wake me": true when there is still nothing, false when there is after all. `*credit` as above. */
 bool sf_pipe_sleep(struct sf_pipe *p, bool *credit);
+
+/* Having slept: what a log's writer will wake, when the reader stands in a log's window, or NULL. */
+struct sf_sleeper *sf_pipe_sleeper(const struct sf_pipe *p);
 
 /* Gathers what is to be sent next: number of iovecs, at most n, `*bytes` in all, at most about `limit`. */
 int sf_pipe_gather(struct sf_pipe *p, struct iovec *iov, int n, size_t limit, size_t *bytes);
