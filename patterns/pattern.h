@@ -92,6 +92,44 @@ void sf_peer_renew(struct sf_peer *p);
 /* Ends the connection of a peer for good (handover, a protocol violation). detach follows later. */
 void sf_peer_kick(struct sf_peer *p);
 
+/*
+ * Crowds (core/crowd.c): peers that all get the same messages. A message is
+ * framed once for all of them, and each loop that serves some of them is woken
+ * once; what a send costs does not depend on their number. A member can still
+ * be given messages of its own; they keep their places among the others.
+ */
+struct sf_crowd;
+
+/* One without members: 0 or -ENOMEM. All members have left when it is freed; NULL is allowed. */
+int sf_crowd_new(struct sf_crowd **out);
+void sf_crowd_free(struct sf_crowd *c);
+
+/*
+ * From the next message on the peer gets what the crowd gets; it is in no
+ * other crowd. 0, -ENOMEM, or -ENOTSUP: it is better served alone (it keeps
+ * only the newest message, or has a very low mark).
+ */
+int sf_crowd_join(struct sf_crowd *c, struct sf_peer *p);
+
+/*
+ * From now on it does not. True: of the message that the crowd is getting the
+ * peer has what the crowd has; the rest is to be put to it. Not if it has ended.
+ */
+bool sf_crowd_leave(struct sf_crowd *c, struct sf_peer *p);
+
+/* A member may have room again, or a new mark: for the slot `writable`. */
+void sf_crowd_writable(struct sf_crowd *c, struct sf_peer *p);
+
+/* Whether every member has room; if not, `writable` is called for one that had none. */
+bool sf_crowd_room(struct sf_crowd *c);
+
+/*
+ * Puts one frame to all members that had room when its message began. Shares
+ * large bytes. 0, -EAGAIN (first frames: nobody has room), -ENOMEM (the message
+ * so far is taken back). `*missed` grows by the members that lose the message.
+ */
+int sf_crowd_put(struct sf_crowd *c, struct sf_msg *m, bool more, uint64_t *missed);
+
 enum {
     SF_PATTERN_IDENTITY = 1, /* announces its routing id */
     SF_PATTERN_DEAF = 2,     /* whatever arrives is discarded by the reader (PUSH) */

@@ -100,6 +100,7 @@ static struct sf_conn *conn_new(struct sifr_socket *s, struct sf_loop *loop,
     c->watch.fd = -1;
     c->watch.ready = ready;
     sf_list_init(&c->node);
+    sf_list_init(&c->dozing);
     return c;
 }
 
@@ -245,6 +246,7 @@ static void drop_stream(struct sf_conn *c)
     sf_loop_cancel(c->loop, &c->timer);
     sf_loop_unsoon(c->loop, &c->soon);
     sf_heart_stop(c);
+    sf_crowd_forget(c);
     if (c->shake) {
         shake_free(c->shake);
         c->shake = NULL;
@@ -545,6 +547,16 @@ static void run(struct sf_task *t)
     if (c->closing && c->state == SF_CONN_READY && sf_send_done(c))
         begin_ending(c);
     sf_conn_unref(c); /* the poke's */
+}
+
+void sf_conn_drain(struct sf_conn *c)
+{
+    sf_conn_ref(c); /* it may end in here */
+    if (c->state == SF_CONN_READY)
+        sf_send_flush(c);
+    if (c->closing && c->state == SF_CONN_READY && sf_send_done(c))
+        begin_ending(c);
+    sf_conn_unref(c);
 }
 
 static void linger_over(struct sf_timer *t)

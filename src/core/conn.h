@@ -121,6 +121,8 @@ struct sf_conn {
     _Atomic int streaming;   /* the socket sends without pause: the loop looks again and again */
 
     /* The loop's. */
+    struct sf_list dozing;    /* among those who wait for a crowd's messages (crowd.c) */
+    struct sf_sleeper *sleeper; /* shares; whose list that is, or NULL */
     enum sf_conn_state state;
     struct sf_stream *stream; /* owns, or NULL */
     struct sf_watch watch;
@@ -222,6 +224,13 @@ bool sf_send_framed(const struct sf_conn *c); /* the peer's framing is that of o
 ssize_t sf_send_write(struct sf_conn *c, struct iovec *v);
 bool sf_send_done(struct sf_conn *c); /* nothing is left to hand to the kernel */
 int sf_send_lane(struct sf_conn *c, const void *bytes, size_t n); /* 0 or -ENOMEM */
+
+/* Writes what has come into the out-pipe, if it can. */
+void sf_conn_drain(struct sf_conn *c);
+
+/* crowd.c */
+void sf_crowd_await(struct sf_conn *c); /* the out-pipe sleeps */
+void sf_crowd_forget(struct sf_conn *c); /* it waits for no crowd any more */
 
 /* recv.c */
 void sf_recv_fill(struct sf_conn *c);

@@ -70,8 +70,7 @@ void sf_link_post(struct sf_link *l, uint32_t events)
         sf_socket_post(l->socket, sf_link_ref(l));
 }
 
-/* Tells whoever moves the bytes of the out-pipe / fills the in-pipe. */
-static void wake_reader(struct sf_link *l)
+void sf_link_wake_reader(struct sf_link *l)
 {
     if (l->conn)
         sf_conn_poke(l->conn, SF_TODO_DRAIN);
@@ -79,6 +78,7 @@ static void wake_reader(struct sf_link *l)
         sf_link_post(atomic_load(&l->other), SF_EVENT_READABLE);
 }
 
+/* The same for whoever fills the in-pipe. */
 static void wake_writer(struct sf_link *l)
 {
     if (l->conn) {
@@ -102,6 +102,8 @@ int sf_peer_put(struct sf_peer *p, struct sf_msg *m, bool more)
         sf_pipe_rollback(l->out);
         return -EPIPE;
     }
+    if (l->member)
+        sf_crowd_step_aside(l->member);
     err = sf_pipe_put(l->out, m, more ? SF_FRAME_MORE : 0);
     if (err)
         return err;
@@ -110,7 +112,7 @@ int sf_peer_put(struct sf_peer *p, struct sf_msg *m, bool more)
         if (!more)
             sf_direct_sent(l);
     } else if (!more && sf_pipe_must_wake(l->out)) {
-        wake_reader(l);
+        sf_link_wake_reader(l);
     }
     return 0;
 }
@@ -122,9 +124,11 @@ int sf_peer_command(struct sf_peer *p, const char *name, const void *body, size_
 
     if (p->ended)
         return 0;
+    if (l->member)
+        sf_crowd_step_aside(l->member);
     err = sf_pipe_put_command(l->out, name, body, size);
     if (err == 0 && sf_pipe_must_wake(l->out))
-        wake_reader(l);
+        sf_link_wake_reader(l);
     return err;
 }
 

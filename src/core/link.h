@@ -8,6 +8,7 @@
 
 struct sifr_socket;
 struct sf_conn;
+struct sf_member;
 
 /* What may have happened to a link; bits of sf_link.events. */
 enum {
@@ -33,6 +34,7 @@ struct sf_link {
     struct sifr_socket *socket; /* shares */
     struct sf_pipe *in, *out;   /* shares */
     struct sf_conn *conn;       /* shares; NULL for inproc */
+    struct sf_member *member;   /* owns; of a crowd (crowd.c), or NULL; the socket's, under its turn */
     _Atomic uint32_t refs;
 
     /* Inbox: posted by anybody, taken in by whoever has the socket's turn. */
@@ -71,6 +73,12 @@ static inline struct sf_link *sf_link_of(struct sf_peer *p)
 {
     return SF_CONTAINER(p, struct sf_link, peer);
 }
+
+/* Tells whoever moves the bytes of the out-pipe, or reads them, that there are some. */
+void sf_link_wake_reader(struct sf_link *l);
+
+/* Something that is not the crowd's is to stand in the out-pipe of a member next (crowd.c). */
+void sf_crowd_step_aside(struct sf_member *m);
 
 /* Tells the link's socket of events. Any thread, whatever turn it holds. */
 void sf_link_post(struct sf_link *l, uint32_t events);

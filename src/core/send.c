@@ -2,6 +2,7 @@
  * The way out, from the pattern to the stream.
  *
  *   sf_peer_put     core/link.c   frames a message into the link's out-pipe
+ *   sf_crowd_put    core/crowd.c  or once into a log, for all who get the same
  *  ═══ the pipe's counters; sf_pipe_must_wake: only if the loop sleeps ═══
  *   sf_send_flush   below         chunks -> iovec -> stream.writev, in the loop
  *
@@ -229,6 +230,7 @@ static void flush(struct sf_conn *c)
             return;
         }
         if (sf_pipe_sleep(c->link->out, &credit)) {
+            sf_crowd_await(c);
             if (credit)
                 tell_room(c->link);
             return;
