@@ -4,6 +4,7 @@
 void sf_fanout_init(struct sf_fanout *f)
 {
     sf_list_init(&f->taking);
+    sf_list_init(&f->crowds);
     f->open = false;
 }
 
@@ -22,6 +23,12 @@ void sf_fanout_remove(struct sf_peer *p)
     sf_peer_rollback(p);
 }
 
+void sf_fanout_go_on(struct sf_fanout *f, struct sf_peer *p)
+{
+    p->out_active = true;
+    sf_list_push(&f->taking, &p->out_node);
+}
+
 /* A peer for which there is no memory misses the message: others have it, so it can not be sent anew. */
 void sf_fanout_give(struct sf_socket *s, struct sf_fanout *f, struct sf_peer *p, struct sf_msg *m,
                     bool more)
@@ -29,9 +36,15 @@ void sf_fanout_give(struct sf_socket *s, struct sf_fanout *f, struct sf_peer *p,
     if (sf_peer_put(p, m, more) != 0) {
         s->drops++;
     } else if (more) {
-        p->out_active = true;
-        sf_list_push(&f->taking, &p->out_node);
+        sf_fanout_go_on(f, p);
     }
+}
+
+void sf_fanout_spread(struct sf_socket *s, struct sf_fanout *f, struct sf_group *g,
+                      struct sf_msg *m, bool more)
+{
+    if (sf_crowd_put(g->crowd, m, more, &s->drops) == 0 && more)
+        sf_list_push(&f->crowds, &g->taking);
 }
 
 void sf_fanout_rest(struct sf_socket *s, struct sf_fanout *f, struct sf_msg *m, bool more)
@@ -47,6 +60,13 @@ void sf_fanout_rest(struct sf_socket *s, struct sf_fanout *f, struct sf_msg *m, 
         }
         if (err)
             s->drops++;
+    }
+    SF_LIST_EACH(it, after, &f->crowds)
+    {
+        struct sf_group *g = SF_CONTAINER(it, struct sf_group, taking);
+
+        if (sf_crowd_put(g->crowd, m, more, &s->drops) != 0 || !more)
+            sf_list_remove(it);
     }
     f->open = more;
 }

@@ -1,7 +1,7 @@
 #ifndef SF_PATTERNS_FANOUT_H
 #define SF_PATTERNS_FANOUT_H
 
-#include "patterns/pattern.h"
+#include "patterns/group.h"
 
 /*
  * Sending to many: the frames after the first go to those that got the first.
@@ -9,6 +9,7 @@
  */
 struct sf_fanout {
     struct sf_list taking; /* sf_peer.out_node: those that get the message begun */
+    struct sf_list crowds; /* sf_group.taking: the same for groups */
     bool open;             /* a message was begun */
 };
 
@@ -33,6 +34,13 @@ static inline void sf_fanout_offer(struct sf_socket *s, struct sf_fanout *f, str
     else
         s->drops++;
 }
+
+/* The peer has the frames so far of the message begun: it gets the rest, too. */
+void sf_fanout_go_on(struct sf_fanout *f, struct sf_peer *p);
+
+/* Gives a first frame to those of a group, which has a crowd, that have room; the others miss it. */
+void sf_fanout_spread(struct sf_socket *s, struct sf_fanout *f, struct sf_group *g,
+                      struct sf_msg *m, bool more);
 
 /* Sends a frame that is not the first. */
 void sf_fanout_rest(struct sf_socket *s, struct sf_fanout *f, struct sf_msg *m, bool more);

@@ -30,6 +30,7 @@ const struct sf_pattern sf_pattern_pub = {
     .ended = sf_xpub_ended,
     .detach = sf_xpub_detach,
     .readable = sf_xpub_readable,
+    .writable = sf_xpub_writable,
     .send = sf_xpub_send,
     .events = pub_events,
     .set = sf_xpub_set,

@@ -10,6 +10,7 @@ void sf_trie_init(struct sf_trie *t)
 {
     memset(t, 0, sizeof *t);
     sf_list_init(&t->root.links);
+    sf_list_init(&t->root.groups);
 }
 
 static void free_node(struct sf_trie_node *n)
@@ -109,6 +110,7 @@ static struct sf_trie_node *new_node(const uint8_t *label, size_t label_size, si
     n->label_size = label_size;
     n->size = size;
     sf_list_init(&n->links);
+    sf_list_init(&n->groups);
     return n;
 }
 
@@ -218,6 +220,7 @@ void sf_trie_drop(struct sf_trie *t, struct sf_trie_node *n)
     if (--n->count > 0)
         return;
     t->topics--;
+    n->popular = false;
     prune(n);
 }
 
@@ -285,8 +288,8 @@ static void make_pair(uint8_t *pair, const struct sf_trie_node *n, const struct 
     memcpy(pair + sizeof n, &p, sizeof p);
 }
 
-static struct sf_trie_link *find_link(struct sf_trie *t, const struct sf_peer *p,
-                                      const struct sf_trie_node *n)
+struct sf_trie_link *sf_trie_link_to(struct sf_trie *t, const struct sf_peer *p,
+                                     const struct sf_trie_node *n)
 {
     uint8_t pair[2 * sizeof(void *)];
     struct sf_map_node *node;
@@ -304,7 +307,7 @@ int sf_trie_join(struct sf_trie *t, struct sf_peer *p, struct sf_list *links, co
 
     if (sf_trie_add(t, topic, size, &n) != 0)
         return -ENOMEM;
-    if (n->count > 1 && find_link(t, p, n)) {
+    if (n->count > 1 && sf_trie_link_to(t, p, n)) {
         sf_trie_drop(t, n);
         *out = n;
         return 0;
@@ -330,7 +333,7 @@ struct sf_trie_link *sf_trie_link_find(struct sf_trie *t, const struct sf_peer *
 {
     struct sf_trie_node *n = sf_trie_find(t, topic, size);
 
-    return n ? find_link(t, p, n) : NULL;
+    return n ? sf_trie_link_to(t, p, n) : NULL;
 }
 
 void sf_trie_part(struct sf_trie *t, struct sf_trie_link *l)

@@ -29,6 +29,8 @@ struct sf_trie_node {
     size_t size;          /* of the whole topic */
     size_t count;         /* holders; 0: is there only for those below */
     struct sf_list links; /* struct sf_trie_link.in_topic, for tries of peers */
+    struct sf_list groups; /* those of group.h that hold it; their peers' links are not in `links` */
+    bool popular;          /* group.h: it counts for the sets of its holders */
 };
 
 struct sf_trie_edge {
@@ -89,6 +91,10 @@ int sf_trie_join(struct sf_trie *t, struct sf_peer *p, struct sf_list *links, co
 /* The link of a peer to a topic, or NULL. */
 struct sf_trie_link *sf_trie_link_find(struct sf_trie *t, const struct sf_peer *p,
                                        const void *topic, size_t size);
+
+/* The link of a peer to the topic of a node, or NULL. */
+struct sf_trie_link *sf_trie_link_to(struct sf_trie *t, const struct sf_peer *p,
+                                     const struct sf_trie_node *n);
 
 /* Ends and frees a link. */
 void sf_trie_part(struct sf_trie *t, struct sf_trie_link *l);

@@ -29,6 +29,7 @@ int sf_xpub_init(struct sf_socket *s)
     sf_fanout_init(&x->out);
     sf_trie_init(&x->topics);
     sf_trie_init(&x->asked);
+    sf_groups_init(&x->groups, &x->topics);
     sf_list_init(&x->items);
     sf_msg_init(&x->welcome);
     return 0;
@@ -48,6 +49,7 @@ void sf_xpub_fini(struct sf_socket *s)
 
     SF_LIST_EACH(it, after, &x->items)
     free_item(SF_CONTAINER(it, struct item, node));
+    sf_groups_fini(&x->groups);
     sf_trie_fini(&x->topics);
     sf_trie_fini(&x->asked);
     sf_msg_close(&x->welcome);
@@ -112,14 +114,41 @@ static void notice_end(struct sf_xpub *x, struct sf_peer *p, const struct sf_tri
 
 /* ---- Subscriptions ---- */
 
+static struct sf_group_peer *group_of(struct sf_peer *p)
+{
+    struct sf_xpub_peer *own = p->own;
+
+    return &own->group;
+}
+
+/* Lets a peer have what begins with a topic. As sf_trie_join. */
+static int hold(struct sf_xpub *x, struct sf_peer *p, const void *bytes, size_t size,
+                struct sf_trie_node **topic)
+{
+    struct sf_xpub_peer *own = p->own;
+    int err = sf_trie_join(&x->topics, p, &own->links, bytes, size, topic);
+
+    if (err == 1)
+        sf_group_holds(&x->groups, &own->group, *topic, group_of);
+    return err;
+}
+
+/* Ends that. */
+static void let_go(struct sf_xpub *x, struct sf_peer *p, struct sf_trie_link *l)
+{
+    if (sf_group_drops(&x->groups, group_of(p), l->topic))
+        sf_fanout_go_on(&x->out, p);
+    sf_trie_part(&x->topics, l);
+}
+
 /* 1: the application is to know, 0: not, -ENOMEM. */
 static int subscribe(struct sf_xpub *x, struct sf_peer *p, const struct sf_request *r)
 {
     struct sf_xpub_peer *own = p->own;
     struct sf_trie_node *topic;
     bool manual = x->manual && !x->deaf;
-    int err = sf_trie_join(manual ? &x->asked : &x->topics, p, manual ? &own->asked : &own->links,
-                           r->topic, r->size, &topic);
+    int err = manual ? sf_trie_join(&x->asked, p, &own->asked, r->topic, r->size, &topic)
+                     : hold(x, p, r->topic, r->size, &topic);
 
     if (err < 0)
         return err;
@@ -133,8 +162,10 @@ static int cancel(struct sf_xpub *x, struct sf_peer *p, const struct sf_request 
     struct sf_trie *t = manual ? &x->asked : &x->topics;
     struct sf_trie_link *l = sf_trie_link_find(t, p, r->topic, r->size);
 
-    if (l)
+    if (l && manual)
         sf_trie_part(t, l);
+    else if (l)
+        let_go(x, p, l);
     return manual || x->verboser || !sf_trie_find(t, r->topic, r->size);
 }
 
@@ -144,6 +175,8 @@ static void forget(struct sf_xpub *x, struct sf_peer *p)
     struct sf_xpub_peer *own = p->own;
     bool manual = x->manual && !x->deaf;
 
+    if (sf_group_leave(&x->groups, &own->group))
+        sf_fanout_go_on(&x->out, p);
     SF_LIST_EACH(it, after, &own->asked)
     {
         struct sf_trie_link *l = SF_CONTAINER(it, struct sf_trie_link, in_peer);
@@ -292,6 +325,15 @@ void sf_xpub_readable(struct sf_socket *s, struct sf_peer *p)
     sf_msg_close(&m);
 }
 
+void sf_xpub_writable(struct sf_socket *s, struct sf_peer *p)
+{
+    const struct sf_group *g = sf_group_of(group_of(p));
+
+    (void)s;
+    if (g)
+        sf_crowd_writable(g->crowd, p);
+}
+
 /* ---- Peers ---- */
 
 int sf_xpub_attach(struct sf_socket *s, struct sf_peer *p)
@@ -304,6 +346,7 @@ int sf_xpub_attach(struct sf_socket *s, struct sf_peer *p)
     sf_list_init(&own->links);
     sf_list_init(&own->asked);
     sf_list_init(&own->items);
+    sf_group_peer_init(&own->group, p, &own->links);
     sf_fanout_add(p);
     sf_xpub_readable(s, p);
     return 0;
@@ -353,9 +396,14 @@ void sf_xpub_detach(struct sf_socket *s, struct sf_peer *p)
 
 /* ---- Sending ---- */
 
-/* Calls `visit` once for each peer that shall have the message, until it gives an error. */
-static int each_match(struct sf_socket *s, struct sf_msg *m, bool more,
-                      int (*visit)(struct sf_socket *, struct sf_peer *, struct sf_msg *, bool))
+/* What is done with those that shall have a message. The first error ends it. */
+struct visitor {
+    int (*group)(struct sf_socket *, struct sf_group *, struct sf_msg *, bool);
+    int (*peer)(struct sf_socket *, struct sf_peer *, struct sf_msg *, bool);
+};
+
+/* Marks the groups that the message matches, and visits them. */
+static int match_groups(struct sf_socket *s, struct sf_msg *m, bool more, const struct visitor *v)
 {
     struct sf_xpub *x = s->state;
     const uint8_t *bytes = sf_msg_data(m);
@@ -363,35 +411,96 @@ static int each_match(struct sf_socket *s, struct sf_msg *m, bool more,
     const struct sf_trie_node *n = &x->topics.root;
     int err = 0;
 
-    x->stamp++;
+    for (; n && err == 0; n = sf_trie_deeper(n, bytes, size))
+        for (struct sf_list *it = n->groups.next; it != &n->groups && err == 0; it = it->next) {
+            struct sf_group *g = SF_CONTAINER(it, struct sf_group_link, in_topic)->group;
+
+            if (g->stamp == x->stamp)
+                continue;
+            g->stamp = x->stamp;
+            if (v)
+                err = v->group(s, g, m, more);
+        }
+    return err;
+}
+
+/* The same for peers by their own links; those in a crowd that was visited have it. */
+static int match_peers(struct sf_socket *s, struct sf_msg *m, bool more, const struct visitor *v)
+{
+    struct sf_xpub *x = s->state;
+    const uint8_t *bytes = sf_msg_data(m);
+    size_t size = sf_msg_size(m);
+    const struct sf_trie_node *n = &x->topics.root;
+    int err = 0;
+
     for (; n && err == 0; n = sf_trie_deeper(n, bytes, size))
         for (const struct sf_list *it = n->links.next; it != &n->links && err == 0; it = it->next) {
             struct sf_peer *p = SF_CONTAINER(it, struct sf_trie_link, in_topic)->peer;
             struct sf_xpub_peer *own = p->own;
+            const struct sf_group *g = sf_group_of(&own->group);
 
-            if (own->stamp == x->stamp)
+            if (own->stamp == x->stamp || (g && g->stamp == x->stamp))
                 continue;
             own->stamp = x->stamp;
-            if (!x->invert && (!x->only_last || p == x->last))
-                err = visit(s, p, m, more);
+            if (v)
+                err = v->peer(s, p, m, more);
         }
-    if (!x->invert)
+    return err;
+}
+
+/* Whether the message that has been matched matches the peer. */
+static bool matched(const struct sf_xpub *x, struct sf_peer *p)
+{
+    const struct sf_xpub_peer *own = p->own;
+    const struct sf_group *g = sf_group_of(&own->group);
+
+    return own->stamp == x->stamp || (g && g->stamp == x->stamp);
+}
+
+/* Visits all that shall have the message once, until there is an error. */
+static int each_match(struct sf_socket *s, struct sf_msg *m, bool more, const struct visitor *v)
+{
+    struct sf_xpub *x = s->state;
+    bool rare = x->invert || x->only_last; /* then peers are looked at one by one */
+    int err;
+
+    x->stamp++;
+    err = match_groups(s, m, more, rare ? NULL : v);
+    if (err == 0)
+        err = match_peers(s, m, more, rare ? NULL : v);
+    if (!rare)
         return err;
+    if (x->only_last && !x->invert)
+        return x->last && matched(x, x->last) ? v->peer(s, x->last, m, more) : 0;
     for (struct sf_list *it = s->peers.next; it != &s->peers && err == 0; it = it->next) {
         struct sf_peer *p = SF_CONTAINER(it, struct sf_peer, node);
         const struct sf_xpub_peer *own = p->own;
 
-        if (own->stamp != x->stamp && !own->gone && (p->connected || p->inproc) &&
+        if (!matched(x, p) && !own->gone && (p->connected || p->inproc) &&
             (!x->only_last || p == x->last))
-            err = visit(s, p, m, more);
+            err = v->peer(s, p, m, more);
     }
     return err;
 }
 
-static int look_for_room(struct sf_socket *s, struct sf_peer *p, struct sf_msg *m, bool more)
+static int group_has_room(struct sf_socket *s, struct sf_group *g, struct sf_msg *m, bool more)
+{
+    (void)s, (void)m, (void)more;
+    return sf_crowd_room(g->crowd) ? 0 : -EAGAIN;
+}
+
+static int peer_has_room(struct sf_socket *s, struct sf_peer *p, struct sf_msg *m, bool more)
 {
     (void)s, (void)m, (void)more;
     return sf_peer_room(p) ? 0 : -EAGAIN;
+}
+
+static int spread(struct sf_socket *s, struct sf_group *g, struct sf_msg *m, bool more)
+{
+    struct sf_xpub *x = s->state;
+
+    sf_fanout_spread(s, &x->out, g, m, more);
+    return 0;
 }
 
 static int offer(struct sf_socket *s, struct sf_peer *p, struct sf_msg *m, bool more)
@@ -401,6 +510,9 @@ static int offer(struct sf_socket *s, struct sf_peer *p, struct sf_msg *m, bool 
     sf_fanout_offer(s, &x->out, p, m, more);
     return 0;
 }
+
+static const struct visitor look_for_room = {group_has_room, peer_has_room};
+static const struct visitor deliver = {spread, offer};
 
 int sf_xpub_send(struct sf_socket *s, struct sf_msg *m, bool more, bool wait)
 {
@@ -412,9 +524,10 @@ int sf_xpub_send(struct sf_socket *s, struct sf_msg *m, bool more, bool wait)
         sf_fanout_rest(s, &x->out, m, more);
         return 0;
     }
-    if (x->nodrop && each_match(s, m, more, look_for_room) != 0)
+    sf_groups_settle(&x->groups);
+    if (x->nodrop && each_match(s, m, more, &look_for_room) != 0)
         return -EAGAIN;
-    each_match(s, m, more, offer);
+    each_match(s, m, more, &deliver);
     x->out.open = more;
     x->only_last = false;
     return 0;
@@ -494,11 +607,10 @@ static int set_topic(struct sf_xpub *x, bool add, const void *value, size_t size
     if (own->gone)
         return 0;
     if (add)
-        return sf_trie_join(&x->topics, x->last, &own->links, value, size, &topic) < 0 ? -ENOMEM
-                                                                                       : 0;
+        return hold(x, x->last, value, size, &topic) < 0 ? -ENOMEM : 0;
     l = sf_trie_link_find(&x->topics, x->last, value, size);
     if (l)
-        sf_trie_part(&x->topics, l);
+        let_go(x, x->last, l);
     return 0;
 }
 
@@ -564,6 +676,7 @@ const struct sf_pattern sf_pattern_xpub = {
     .ended = sf_xpub_ended,
     .detach = sf_xpub_detach,
     .readable = sf_xpub_readable,
+    .writable = sf_xpub_writable,
     .send = sf_xpub_send,
     .recv = xpub_recv,
     .events = xpub_events,

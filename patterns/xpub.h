@@ -8,6 +8,7 @@
 struct sf_xpub {
     struct sf_fanout out;
     struct sf_trie topics; /* who gets what */
+    struct sf_groups groups; /* of peers that get the same by `topics` */
     struct sf_trie asked;  /* manual: who asked for what */
     struct sf_list items;  /* struct item.node: what recv gives, oldest first */
     uint64_t stamp;        /* number of the message being matched */
@@ -22,6 +23,7 @@ struct sf_xpub {
 
 /* sf_peer.own */
 struct sf_xpub_peer {
+    struct sf_group_peer group;
     uint64_t stamp;            /* of the last message that matched */
     struct sf_list links;      /* struct sf_trie_link.in_peer in `topics` */
     struct sf_list asked;      /* and in `asked` */
@@ -38,6 +40,7 @@ void sf_xpub_lost(struct sf_socket *s, struct sf_peer *p);
 void sf_xpub_ended(struct sf_socket *s, struct sf_peer *p);
 void sf_xpub_detach(struct sf_socket *s, struct sf_peer *p);
 void sf_xpub_readable(struct sf_socket *s, struct sf_peer *p);
+void sf_xpub_writable(struct sf_socket *s, struct sf_peer *p);
 int sf_xpub_send(struct sf_socket *s, struct sf_msg *m, bool more, bool wait);
 int sf_xpub_set(struct sf_socket *s, int option, const void *value, size_t size);
 int sf_xpub_get(struct sf_socket *s, int option, void *value, size_t *size);

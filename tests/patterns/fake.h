@@ -28,6 +28,7 @@ struct fake_peer {
     struct fake_queue in, out;
     size_t room; /* messages that fit */
     bool attached, kicked, renewed, broken; /* broken: there is no memory for it */
+    bool loner, in_crowd; /* a crowd does not take it; one has */
 };
 
 static struct fake_peer fakes[FAKE_PEERS];
@@ -130,6 +131,98 @@ static inline void fake_renew(struct sf_peer *p)
     fake_of(p)->renewed = true;
 }
 
+/* A crowd: what it is given is put to each member that had room when the message began. */
+struct sf_crowd {
+    struct sf_peer *members[FAKE_PEERS];
+    bool takes[FAKE_PEERS]; /* the message under way */
+    bool begun;
+};
+
+static int fake_crowds; /* that are there */
+
+static inline int fake_crowd_new(struct sf_crowd **out)
+{
+    *out = calloc(1, sizeof **out);
+    fake_crowds++;
+    return 0;
+}
+
+static inline void fake_crowd_free(struct sf_crowd *c)
+{
+    for (int i = 0; c && i < FAKE_PEERS; i++)
+        ck_assert_ptr_null(c->members[i]);
+    fake_crowds -= c != NULL;
+    free(c);
+}
+
+static inline int fake_crowd_join(struct sf_crowd *c, struct sf_peer *p)
+{
+    int i = (int)(fake_of(p) - fakes);
+
+    if (fake_of(p)->loner)
+        return -ENOTSUP;
+    ck_assert_ptr_null(c->members[i]);
+    ck_assert(!fake_of(p)->in_crowd);
+    c->members[i] = p;
+    c->takes[i] = false;
+    fake_of(p)->in_crowd = true;
+    return 0;
+}
+
+static inline bool fake_crowd_leave(struct sf_crowd *c, struct sf_peer *p)
+{
+    int i = (int)(fake_of(p) - fakes);
+    bool begun = c->begun && c->takes[i] && !p->ended;
+
+    ck_assert_ptr_eq(c->members[i], p);
+    if (c->begun && c->takes[i] && p->ended)
+        fake_rollback(p);
+    c->members[i] = NULL;
+    fake_of(p)->in_crowd = false;
+    return begun;
+}
+
+static inline void fake_crowd_writable(struct sf_crowd *c, struct sf_peer *p)
+{
+    ck_assert_ptr_eq(c->members[fake_of(p) - fakes], p);
+}
+
+static inline bool fake_crowd_room(struct sf_crowd *c)
+{
+    for (int i = 0; i < FAKE_PEERS; i++)
+        if (c->members[i] && !fake_room(c->members[i]))
+            return false;
+    return true;
+}
+
+static inline int fake_crowd_put(struct sf_crowd *c, struct sf_msg *m, bool more, uint64_t *missed)
+{
+    bool any = false;
+
+    for (int i = 0; i < FAKE_PEERS; i++) {
+        if (!c->begun) {
+            c->takes[i] = c->members[i] && fake_room(c->members[i]);
+            *missed += c->members[i] && !c->takes[i];
+        }
+        if (!c->members[i] || !c->takes[i])
+            continue;
+        if (fake_put(c->members[i], m, more) != 0) {
+            c->takes[i] = false;
+            (*missed)++;
+        }
+        any |= c->takes[i];
+    }
+    c->begun = any && more;
+    return any ? 0 : -EAGAIN;
+}
+
+#define sf_crowd_new fake_crowd_new
+#define sf_crowd_free fake_crowd_free
+#define sf_crowd_join fake_crowd_join
+#define sf_crowd_leave fake_crowd_leave
+#define sf_crowd_writable fake_crowd_writable
+#define sf_crowd_room fake_crowd_room
+#define sf_crowd_put fake_crowd_put
 #define sf_peer_room fake_room
 #define sf_peer_put fake_put
 #define sf_peer_command fake_command
@@ -416,8 +509,15 @@ static inline int get_int(int option)
     return value;
 }
 
-#define ck_sent(i, text) ck_assert_str_eq(sent(i), text)
+#define ck_sent(i, text) ck_sent_at(__LINE__, i, text)
 #define ck_recv(text) ck_assert_str_eq(recv_text(), text)
+
+static inline void ck_sent_at(int line, int i, const char *text)
+{
+    const char *got = sent(i);
+
+    ck_assert_msg(strcmp(got, text) == 0, "line %d: peer %d was sent '%s', not '%s'", line, i, got, text);
+}
 
 /* ---- The program --------------------------------------------------------------------------------------------- */
 

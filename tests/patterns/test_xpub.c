@@ -2,6 +2,7 @@
 #include "fake.h"
 
 #include "patterns/fanout.c"
+#include "patterns/group.c"
 #include "patterns/pub.c"
 #include "patterns/trie.c"
 #include "patterns/xpub.c"
