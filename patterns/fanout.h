@@ -38,7 +38,7 @@ static inline void sf_fanout_offer(struct sf_socket *s, struct sf_fanout *f, str
 /* The peer has the frames so far of the message begun: it gets the rest, too. */
 void sf_fanout_go_on(struct sf_fanout *f, struct sf_peer *p);
 
-/* Gives a first frame to those of a group, which has a crowd, that have room; the others miss it. */
+/* Gives a first frame to those of a group with a crowd that have room; the others miss it. */
 void sf_fanout_spread(struct sf_socket *s, struct sf_fanout *f, struct sf_group *g,
                       struct sf_msg *m, bool more);
 

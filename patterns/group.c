@@ -6,7 +6,7 @@
 #include <errno.h>
 
 enum {
-    POPULAR = 3,      /* holders that make a topic popular, and peers that make a crowd worth while */
+    POPULAR = 3,      /* holders that make a topic popular, and peers that make a crowd */
     TOPICS_MAX = 256, /* of a group: that many links change when a peer changes groups */
     LINKS_MAX = 1024, /* of a peer in a group: that many are looked at then */
 };
@@ -170,7 +170,7 @@ static size_t topics_of(const struct sf_group_peer *gp, uint64_t *key)
     return n <= TOPICS_MAX ? n : 0;
 }
 
-/* Whether the peer's popular topics, n of them, are those of the group: keys may be equal by chance. */
+/* Whether the peer's n popular topics are those of the group: keys may be equal by chance. */
 static bool fits(struct sf_groups *g, const struct sf_group_peer *gp, size_t n,
                  const struct sf_group *grp)
 {

@@ -43,7 +43,7 @@ struct sf_group_peer {
     struct sf_peer *peer;
     struct sf_list *links;  /* the list of its links */
     struct sf_group *group; /* whose topics are its popular ones; NULL: none */
-    bool joined;            /* it is in the crowd; its links to the group's topics are in no node's list */
+    bool joined;            /* it is in the crowd; no node lists its links to the group's topics */
     struct sf_list node;    /* in sf_group.members */
     struct sf_list changed; /* in sf_groups.changed */
 };

@@ -33,7 +33,7 @@
 #include <errno.h>
 
 enum {
-    MARK_MIN = 64,   /* with a lower mark a window would often be short against the chunks that it keeps */
+    MARK_MIN = 64,   /* with a lower mark windows would be short against the chunks they keep */
     TURN_CONNS = 64, /* of a flock are served at a time */
 };
 
@@ -259,7 +259,7 @@ static void set_limit(struct sf_member *m)
     uint64_t full_at = sf_pipe_full_at(m->link->out);
     const struct sf_window *w = m->link->out->window;
 
-    /* Of all that the pipe ever gets, `written` came before the window and the rest is the log's. */
+    /* Of all that the pipe ever gets, `written` was before the window and the rest is the log's. */
     m->full_at = full_at == UINT64_MAX ? full_at : full_at - m->link->out->written + w->first;
 }
 
@@ -441,7 +441,7 @@ bool sf_crowd_room(struct sf_crowd *c)
     return true;
 }
 
-/* Opens and closes windows, so that those are open whose pipes have room. Some miss it without memory. */
+/* Opens and closes windows, so that those are open whose pipes have room (and there is memory). */
 static void begin(struct sf_crowd *c, size_t size, uint64_t *missed)
 {
     while (limit_reached(c))

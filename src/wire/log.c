@@ -165,7 +165,8 @@ void sf_log_wake(struct sf_log *l)
     while (s) {
         struct sf_sleeper *next = s->next;
 
-        atomic_exchange_explicit(&s->dozing, 0, memory_order_acq_rel); /* `next` is the dozer's now */
+        /* From here on `next` is the dozer's. */
+        atomic_exchange_explicit(&s->dozing, 0, memory_order_acq_rel);
         s->wake(s);
         s = next;
     }

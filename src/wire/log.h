@@ -96,7 +96,7 @@ void sf_log_close(struct sf_pipe *p);
  */
 int sf_log_part(struct sf_pipe *p);
 
-/* Appends a frame, as sf_pipe_put, and shows the message with its last: 0 or -ENOMEM (rolled back). */
+/* Appends a frame, as sf_pipe_put; the last shows the message. 0 or -ENOMEM (rolled back). */
 int sf_log_put(struct sf_log *l, struct sf_msg *m, bool more);
 
 /* Wakes whoever dozes; after each message. */

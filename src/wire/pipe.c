@@ -318,7 +318,7 @@ int sf_pipe_put(struct sf_pipe *p, struct sf_msg *m, unsigned flags)
         return err;
     if (!(flags & SF_FRAME_MORE)) {
         if (p->shared && p->by_ref)
-            /* A log keeps its last chunk: not with these. Without memory it is done after the next. */
+            /* A log keeps its last chunk: not with these. Without memory the next does it. */
             p->by_ref = extend(p, 0, SF_PIPE_CHUNK_MIN) != 0;
         sf_pipe_commit(p);
         sf_pipe_publish(p);

@@ -35,7 +35,7 @@ enum {
 
 /* Where a reader is: before byte `off` and segment `seg` of a chunk. */
 struct sf_place {
-    struct sf_chunk *item;  /* of the pipe's list: a chunk, or a window; NULL: nothing was ever written */
+    struct sf_chunk *item;  /* of the pipe's list: a chunk or a window; NULL: nothing was ever written */
     struct sf_chunk *chunk; /* that has the bytes: the item itself, or one of its window's log */
     uint32_t off, seg;
 };
@@ -58,7 +58,7 @@ struct sf_pipe {
     uint64_t taken_seen;        /* `taken`, when last looked at */
     struct sf_meta *meta;       /* shares; for new chunks */
     struct sf_window *window;   /* the tail, while it shows all that a log gets (log.h), or NULL */
-    bool shared;                /* it is the chunks of a log: read through windows, never from here */
+    bool shared;                /* a log's: it is read through windows, never from here */
     bool by_ref;                /* of a log: the tail's chunk has segments */
     uint32_t readers;           /* of a log: open windows */
 
@@ -80,7 +80,7 @@ struct sf_pipe {
     _Alignas(64) struct sf_place at; /* next frame; for a drainer, the first not accepted */
     uint64_t took;                   /* messages, ever */
     bool inside;                     /* of a message: the next frame is not its first */
-    struct sf_pins *pins;            /* shares; NULL: nothing is counted. Set before the first read. */
+    struct sf_pins *pins;            /* shares; NULL: nothing is counted. Set before any read. */
     uint32_t slices;                 /* cut of the chunk */
     uint64_t sliced_bytes;           /* and their size */
 
@@ -125,13 +125,13 @@ void sf_pipe_rollback(struct sf_pipe *p);
 /* Whether the reader sleeps and the caller, having published, must wake it. */
 bool sf_pipe_must_wake(struct sf_pipe *p);
 
-/* For log.c: how many messages are to be written, ever, when it is full as far as known; UINT64_MAX never. */
+/* For log.c: how many messages it has had when it is full, as far as known; UINT64_MAX: never. */
 uint64_t sf_pipe_full_at(const struct sf_pipe *p);
 
-/* For log.c: makes the tail one with room for a frame of so many bytes, header included: 0 or -ENOMEM. */
+/* For log.c: makes the tail have room for a frame of `need` bytes with its header. 0 or -ENOMEM. */
 int sf_pipe_reserve(struct sf_pipe *p, size_t need);
 
-/* For log.c: puts the frames of the message under way into `to` as well: 0 or -ENOMEM (then none). */
+/* For log.c: puts the frames of the message under way into `to`, too. 0 or -ENOMEM (then none). */
 int sf_pipe_copy_begun(struct sf_pipe *p, struct sf_pipe *to);
 
 /* For log.c: puts a window behind all that is written; no message is under way. */
@@ -176,7 +176,7 @@ int sf_pipe_get_brief(struct sf_pipe *p, struct sf_msg *m, bool *credit);
 /* Says "wake me": true when there is still nothing, false when there is after all. `*credit` as above. */
 bool sf_pipe_sleep(struct sf_pipe *p, bool *credit);
 
-/* Having slept: what a log's writer will wake, when the reader stands in a log's window, or NULL. */
+/* Having slept: whom a log's writer wakes, if the reader stands in an open window; or NULL. */
 struct sf_sleeper *sf_pipe_sleeper(const struct sf_pipe *p);
 
 /* Gathers what is to be sent next: number of iovecs, at most n, `*bytes` in all, at most about `limit`. */
