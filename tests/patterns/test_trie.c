@@ -148,6 +148,7 @@ END_TEST
 
 static void add(TCase *tcase)
 {
+    tcase_set_timeout(tcase, 60);
     tcase_add_loop_test(tcase, a_trie_holds_what_a_list_would, 0, 8);
     tcase_add_test(tcase, a_deep_trie_needs_no_stack);
     tcase_add_test(tcase, a_peer_holds_a_topic_once);
