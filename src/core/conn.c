@@ -827,7 +827,7 @@ static int make_link(struct sf_conn *c)
 
     if (err)
         return err;
-    l->conn = sf_conn_ref(c);
+    sf_link_connect(l, c);
     err = sf_pipe_new(&l->in, conflate);
     if (err == 0)
         err = sf_pipe_new(&l->out, conflate);

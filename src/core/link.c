@@ -88,6 +88,12 @@ static void wake_writer(struct sf_link *l)
         sf_link_post(atomic_load(&l->other), SF_EVENT_WRITABLE);
 }
 
+void sf_link_connect(struct sf_link *l, struct sf_conn *c)
+{
+    l->conn = sf_conn_ref(c);
+    l->direct = !(l->socket->base.pattern->flags & SF_PATTERN_FANOUT);
+}
+
 bool sf_peer_room(struct sf_peer *p)
 {
     return !p->ended && sf_pipe_has_room(sf_link_of(p)->out);
@@ -107,7 +113,7 @@ int sf_peer_put(struct sf_peer *p, struct sf_msg *m, bool more)
     err = sf_pipe_put(l->out, m, more ? SF_FRAME_MORE : 0);
     if (err)
         return err;
-    if (l->conn && !(l->socket->base.pattern->flags & SF_PATTERN_FANOUT)) {
+    if (l->direct) {
         l->unflushed += sf_msg_size(m) + SF_FRAME_HEADER_MAX;
         if (!more)
             sf_direct_sent(l);

@@ -56,6 +56,7 @@ struct sf_link {
     struct sf_list pending;  /* in sifr_ctx.pending, under its lock */
     struct sf_list leased;   /* in sifr_socket.leases */
     bool lease_asked;        /* of the connection that stands now */
+    bool direct;             /* the socket writes by itself: to a connection, and not to many */
     size_t unflushed;        /* bytes put since the socket last wrote by itself */
     bool bound_end;          /* inproc: made by the other side's connect */
     bool orphan;             /* inproc: waits for a bind without its socket; under ctx.lock */
@@ -66,6 +67,7 @@ struct sf_link {
 };
 
 int sf_link_new(struct sf_link **out, struct sifr_socket *s); /* no pipes yet; 0 or -ENOMEM */
+void sf_link_connect(struct sf_link *l, struct sf_conn *c); /* gives it its connection */
 struct sf_link *sf_link_ref(struct sf_link *l);
 void sf_link_unref(struct sf_link *l);
 

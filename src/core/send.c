@@ -139,12 +139,13 @@ static int flush_stage(struct sf_conn *c)
 }
 
 /* A batch of chunks as they are: 1 went on, 0 nothing to do, -errno. */
-static int flush_chunks(struct sf_conn *c, struct sf_link *l, size_t limit)
+static int flush_chunks(struct sf_conn *c, struct sf_link *l, size_t limit, bool by_writer)
 {
     struct sf_pipe *p = l->out;
     struct iovec v[IOVECS];
     size_t bytes;
     ssize_t sent;
+    bool credit;
     int n;
 
     limit = batch(c, limit) < limit ? batch(c, limit) : limit;
@@ -154,7 +155,9 @@ static int flush_chunks(struct sf_conn *c, struct sf_link *l, size_t limit)
     sent = c->stream->ops->writev(c->stream, v, n);
     if (sent < 0)
         return (int)sent;
-    if (sf_pipe_sent(p, (size_t)sent))
+    if (!by_writer || (size_t)sent < bytes || !sf_pipe_sent_all(p, &credit))
+        credit = sf_pipe_sent(p, (size_t)sent);
+    if (credit)
         tell_room(l);
     return (size_t)sent < bytes ? -EAGAIN : 1; /* less than offered: the kernel is full */
 }
@@ -176,9 +179,10 @@ static int flush_some(struct sf_conn *c)
     if (c->lane.size) { /* it waits for the end of this message */
         uint64_t rest = sf_pipe_rest(c->link->out);
 
-        return flush_chunks(c, c->link, rest < BATCH_BYTES ? rest : BATCH_BYTES);
+        return flush_chunks(c, c->link, rest < BATCH_BYTES ? rest : BATCH_BYTES,
+                            false);
     }
-    return flush_chunks(c, c->link, BATCH_BYTES);
+    return flush_chunks(c, c->link, BATCH_BYTES, false);
 }
 
 static void write_failed(struct sf_conn *c)
@@ -277,7 +281,7 @@ int sf_send_some(struct sf_conn *c, struct sf_link *l)
     int n;
 
     do
-        n = flush_chunks(c, l, BATCH_BYTES);
+        n = flush_chunks(c, l, BATCH_BYTES, true);
     while (n > 0);
     return n;
 }

@@ -1204,7 +1204,7 @@ static int make_dialed_link(struct sifr_socket *s, struct sf_conn *c)
     if (err)
         return err;
     l->peer.dialed = true;
-    l->conn = sf_conn_ref(c);
+    sf_link_connect(l, c);
     if (s->opt.connect_id.size) {
         l->peer.given_id = (uint8_t *)sf_alloc_text(s->opt.connect_id.data, s->opt.connect_id.size);
         l->peer.given_id_size = s->opt.connect_id.size;

@@ -282,6 +282,25 @@ static int put_cell(struct sf_pipe *p, struct sf_msg *m)
     return 0;
 }
 
+/* At most SF_MSG_INLINE bytes, without a call: by blocks that overlap. */
+static inline void copy_small(uint8_t *to, const uint8_t *from, size_t n)
+{
+    if (n >= 16) {
+        memcpy(to, from, 16);
+        memcpy(to + n - 16, from + n - 16, 16);
+        to[16 < n ? 16 : 0] = from[16 < n ? 16 : 0]; /* of 33 the middle */
+    } else if (n >= 8) {
+        memcpy(to, from, 8);
+        memcpy(to + n - 8, from + n - 8, 8);
+    } else if (n >= 4) {
+        memcpy(to, from, 4);
+        memcpy(to + n - 4, from + n - 4, 4);
+    } else {
+        for (size_t i = 0; i < n; i++)
+            to[i] = from[i];
+    }
+}
+
 static int put_bytes(struct sf_pipe *p, struct sf_msg *m, unsigned flags)
 {
     size_t size = sf_msg_size(m);
@@ -298,8 +317,11 @@ static int put_bytes(struct sf_pipe *p, struct sf_msg *m, unsigned flags)
         add_segment(p, sf_msg_data(m), size, sf_owner_ref(m->slice.owner));
         p->by_ref = true;
         m->flags |= SF_MSG_SHARED;
-    } else if (size) {
-        memcpy(p->tail->bytes + p->fill, sf_msg_data(m), size);
+    } else {
+        if (size <= SF_MSG_INLINE)
+            copy_small(p->tail->bytes + p->fill, sf_msg_data(m), size);
+        else
+            memcpy(p->tail->bytes + p->fill, sf_msg_data(m), size);
         p->fill += (uint32_t)size;
     }
     p->written_bytes += size;
@@ -859,25 +881,6 @@ int sf_pipe_copy_begun(struct sf_pipe *p, struct sf_pipe *to)
     }
 }
 
-/* At most SF_MSG_INLINE bytes, without a call: by blocks that overlap. */
-static inline void copy_small(uint8_t *to, const uint8_t *from, size_t n)
-{
-    if (n >= 16) {
-        memcpy(to, from, 16);
-        memcpy(to + n - 16, from + n - 16, 16);
-        to[16 < n ? 16 : 0] = from[16 < n ? 16 : 0]; /* of 33 the middle */
-    } else if (n >= 8) {
-        memcpy(to, from, 8);
-        memcpy(to + n - 8, from + n - 8, 8);
-    } else if (n >= 4) {
-        memcpy(to, from, 4);
-        memcpy(to + n - 4, from + n - 4, 4);
-    } else {
-        for (size_t i = 0; i < n; i++)
-            to[i] = from[i];
-    }
-}
-
 static inline int get(struct sf_pipe *p, struct sf_msg *m, bool *credit, bool brief)
 {
     struct sf_place at = here(p);
@@ -1030,6 +1033,7 @@ int sf_pipe_gather(struct sf_pipe *p, struct iovec *iov, int n, size_t limit, si
         total += part;
     }
     *bytes = total;
+    p->gathered = at;
     return used;
 }
 
@@ -1100,6 +1104,23 @@ bool sf_pipe_sent(struct sf_pipe *p, size_t n)
     p->sent_in_seg = in_seg;
     p->sent_ahead += n;
     return acknowledge(p);
+}
+
+bool sf_pipe_sent_all(struct sf_pipe *p, bool *credit)
+{
+    struct sf_place end = p->gathered;
+
+    if (!end.item || end.item != p->tail || end.chunk != p->tail || end.off != p->fill || p->open ||
+        p->dirty || p->window || p->conflate)
+        return false;
+    release_chunks(p, &end);
+    p->sent.item = NULL;
+    p->sent_in_seg = p->sent_ahead = 0;
+    p->took = p->written;
+    if (atomic_load_explicit(&p->half, memory_order_relaxed) == 0)
+        halve(p);
+    *credit = say_by_halves(p);
+    return true;
 }
 
 bool sf_pipe_drained(struct sf_pipe *p)

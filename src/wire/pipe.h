@@ -86,6 +86,7 @@ struct sf_pipe {
 
     /* The reader's, when it is a drainer: what has been handed to the stream. */
     struct sf_place sent; /* item NULL: as `at` */
+    struct sf_place gathered; /* where the last gathering ended */
     uint64_t sent_in_seg; /* bytes of that segment */
     uint64_t sent_ahead;  /* bytes between `at` and there */
 };
@@ -184,6 +185,12 @@ int sf_pipe_gather(struct sf_pipe *p, struct iovec *iov, int n, size_t limit, si
 
 /* `n` of the gathered bytes were accepted. True when the writer waits for room and is to be told. */
 bool sf_pipe_sent(struct sf_pipe *p, size_t n);
+
+/*
+ * For who is both ends at the moment: all that was gathered was accepted. False: that was not all
+ * there is, and sf_pipe_sent is to be called. `*credit` as that returns.
+ */
+bool sf_pipe_sent_all(struct sf_pipe *p, bool *credit);
 
 /* Whether all that is published was accepted. */
 bool sf_pipe_drained(struct sf_pipe *p);
