@@ -6,6 +6,7 @@
 void sf_collect_init(struct sf_collect *c)
 {
     sf_list_init(&c->ready);
+    sf_list_init(&c->left);
     c->current = NULL;
     c->cut = false;
 }
@@ -29,11 +30,13 @@ void sf_collect_activate(struct sf_collect *c, struct sf_peer *p)
     if (p->in_active)
         return;
     p->in_active = true;
-    sf_list_push(&c->ready, &p->in_node);
+    sf_list_push(p->ended ? &c->left : &c->ready, &p->in_node);
 }
 
 void sf_collect_ended(struct sf_collect *c, struct sf_peer *p)
 {
+    if (p->in_active)
+        set_aside(p);
     if (sf_peer_readable(p))
         sf_collect_activate(c, p);
 }
@@ -48,13 +51,25 @@ void sf_collect_remove(struct sf_collect *c, struct sf_peer *p)
     }
 }
 
+/* Whose turn it is: a message under way goes on, then what ended peers left. NULL: nobody's. */
+static struct sf_peer *next_peer(struct sf_collect *c)
+{
+    if (c->current)
+        return c->current;
+    if (!sf_list_empty(&c->left))
+        return SF_CONTAINER(c->left.next, struct sf_peer, in_node);
+    if (!sf_list_empty(&c->ready))
+        return SF_CONTAINER(c->ready.next, struct sf_peer, in_node);
+    return NULL;
+}
+
 bool sf_collect_ready(struct sf_collect *c)
 {
+    struct sf_peer *p;
+
     if (c->current || c->cut)
         return true;
-    while (!sf_list_empty(&c->ready)) {
-        struct sf_peer *p = SF_CONTAINER(c->ready.next, struct sf_peer, in_node);
-
+    while ((p = next_peer(c))) {
         if (sf_peer_readable(p))
             return true;
         set_aside(p);
@@ -75,11 +90,11 @@ static int end_cut(struct sf_collect *c, struct sf_msg *m, struct sf_peer **from
 
 int sf_collect_recv(struct sf_collect *c, struct sf_msg *m, struct sf_peer **from)
 {
+    struct sf_peer *p;
+
     if (c->cut)
         return end_cut(c, m, from);
-    while (!sf_list_empty(&c->ready)) {
-        struct sf_peer *p = SF_CONTAINER(c->ready.next, struct sf_peer, in_node);
-
+    while ((p = next_peer(c))) {
         if (sf_peer_get(p, m) != 0) {
             set_aside(p);
             if (c->current == p) { /* cannot be: messages are seen whole */
@@ -91,7 +106,7 @@ int sf_collect_recv(struct sf_collect *c, struct sf_msg *m, struct sf_peer **fro
         if (from)
             *from = p;
         c->current = sf_msg_more(m) ? p : NULL;
-        if (!c->current && c->ready.prev != &p->in_node) {
+        if (!c->current && !p->ended && c->ready.prev != &p->in_node) {
             sf_list_remove(&p->in_node);
             sf_list_push(&c->ready, &p->in_node);
         }

@@ -3,9 +3,13 @@
 
 #include "patterns/pattern.h"
 
-/* Receiving fairly: whole messages, in turn from all peers that have any. */
+/*
+ * Receiving fairly: whole messages, in turn from all peers that have any. But what peers left that
+ * have ended comes first: they may be back already, and theirs is to be received in order.
+ */
 struct sf_collect {
-    struct sf_list ready;    /* sf_peer.in_node, the next first: all with in_active */
+    struct sf_list ready;    /* sf_peer.in_node, the next first: all with in_active, */
+    struct sf_list left;     /* and those of them that have ended */
     struct sf_peer *current; /* whose message is being read; NULL: none */
     bool cut;                /* that peer went away: an empty last frame ends the message */
 };
@@ -18,7 +22,7 @@ void sf_collect_add(struct sf_collect *c, struct sf_peer *p);
 /* The peer has messages. */
 void sf_collect_activate(struct sf_collect *c, struct sf_peer *p);
 
-/* The peer has ended: it is read to its end, at which the core sees that it can go. */
+/* The peer has ended: it is read to its end, before others; the core sees then that it can go. */
 void sf_collect_ended(struct sf_collect *c, struct sf_peer *p);
 
 /* The peer and what it had are gone. */

@@ -37,6 +37,35 @@ START_TEST(what_came_before_the_end_stays_readable)
 }
 END_TEST
 
+START_TEST(what_ended_peers_left_comes_first_and_in_the_order_of_their_ends)
+{
+    struct sf_msg m;
+
+    open_socket(&sf_pattern_pull);
+    attach(0), attach(1), attach(2);
+    arrive(0, "a|b");
+    arrive(0, "c");
+    arrive(1, "d");
+    arrive(1, "e");
+    arrive(2, "f|g");
+    arrive(2, "h");
+    sf_msg_init(&m);
+    ck_assert_int_eq(sock.pattern->recv(&sock, &m), 0);
+    ck_assert(sf_msg_more(&m));
+    sf_msg_close(&m);
+    end(2);
+    end(1);
+    ck_recv("b"); /* but not within a message */
+    ck_recv("f|g");
+    ck_recv("h");
+    ck_recv("d");
+    ck_recv("e");
+    ck_recv("c");
+    ck_recv("EAGAIN");
+    close_socket();
+}
+END_TEST
+
 START_TEST(a_message_whose_peer_is_removed_while_it_is_read_gets_an_end)
 {
     struct sf_msg m;
@@ -60,6 +89,7 @@ static void add(TCase *tcase)
 {
     tcase_add_test(tcase, whole_messages_are_taken_in_turn);
     tcase_add_test(tcase, what_came_before_the_end_stays_readable);
+    tcase_add_test(tcase, what_ended_peers_left_comes_first_and_in_the_order_of_their_ends);
     tcase_add_test(tcase, a_message_whose_peer_is_removed_while_it_is_read_gets_an_end);
 }
 
