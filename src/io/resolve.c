@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/alloc.h"
 #include "base/list.h"
@@ -70,6 +71,23 @@ static int translate(int gai, int error)
     }
 }
 
+/* What all mean by it, where the system cannot tell: /etc/hosts may be missing (RFC 6761, 6.3). */
+static int find_localhost(struct sf_address **list, size_t *n, uint16_t port, bool ipv6)
+{
+    struct sf_address *found = sf_alloc(2 * sizeof *found);
+    size_t count = 0;
+
+    if (!found)
+        return -ENOMEM;
+    if (ipv6 && sf_addr_parse(&found[count], "::1", port, true) == 0)
+        count++;
+    if (sf_addr_parse(&found[count], "127.0.0.1", port, ipv6) == 0)
+        count++;
+    *list = found;
+    *n = count;
+    return 0;
+}
+
 int sf_lookup_now(struct sf_address **list, size_t *n, const char *host, uint16_t port, bool ipv6)
 {
     struct addrinfo hints = {0}, *all = NULL;
@@ -81,6 +99,8 @@ int sf_lookup_now(struct sf_address **list, size_t *n, const char *host, uint16_
     hints.ai_socktype = SOCK_STREAM;
     hints.ai_flags = ipv6 ? AI_V4MAPPED | AI_ALL : 0;
     err = getaddrinfo(host, NULL, &hints, &all);
+    if (err && strcasecmp(host, "localhost") == 0)
+        return find_localhost(list, n, port, ipv6);
     if (err)
         return translate(err, errno);
     for (struct addrinfo *a = all; a; a = a->ai_next)
