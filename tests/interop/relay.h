@@ -4,8 +4,8 @@
  *   PUSH --dials--> relay --dials--> PULL
  *
  * It passes bytes on, and now and then cuts both connections: it stops writing at an arbitrary byte, tells PUSH that it
- * will hear no more, and reads on to the end, so that nothing is lost that it does not know of. It follows the frames on
- * their way, and so knows which messages it has read, and which it has written, as a whole.
+ * will hear no more, and reads on to the end, so that nothing is lost that it does not know of. It follows the frames
+ * on their way, and so knows which messages it has read, and which it has written, as a whole.
  */
 #ifndef SIFR_TESTS_RELAY_H
 #define SIFR_TESTS_RELAY_H
@@ -122,6 +122,9 @@ struct relay {
     uint64_t cuts[RELAY_CUTS]; /* after how many bytes written, connection by connection */
     int n_cuts;                /* after which the next one is left alone */
     bool leaves;               /* or, nobody listens any more from the last cut on */
+    bool stalls;               /* it does not read on at that cut: PUSH's queue fills */
+    enum stage { PASSING, STALLED, TO_CUT, TO_READ_ON } _Atomic stage; /* it tells STALLED, and is told the others */
+    _Atomic bool done;
 
     /* PULL reads connections in turn. If asked for, the next one begins when all of the last one was received. */
     bool waits;
@@ -248,12 +251,18 @@ static inline void relay_one(struct relay *r, uint64_t limit, bool last)
     r->connections++;
     if (pass_on(r, up, down, limit)) {
         must(limit != UINT64_MAX, "PULL ended the connection");
+        if (last && r->stalls) {
+            atomic_store(&r->stage, STALLED);
+            eventually(atomic_load(&r->stage) == TO_CUT);
+        }
         if (last) {
             close(r->listener);
             r->listener = -1;
         }
         shutdown(down, SHUT_WR);
         shutdown(up, SHUT_WR);
+        if (last && r->stalls)
+            eventually(atomic_load(&r->stage) == TO_READ_ON);
         read_on(up, &r->read);
         read_on(down, NULL);
     } else {
@@ -271,6 +280,7 @@ static inline void *run_relay(void *arg)
         relay_one(r, r->cuts[i], r->leaves && i == r->n_cuts - 1);
     if (!r->leaves)
         relay_one(r, UINT64_MAX, false);
+    atomic_store(&r->done, true);
     return NULL;
 }
 
@@ -396,7 +406,7 @@ static inline void stream_recv(const struct stream *s, struct end *pull, struct 
 }
 
 /* What the relay read: each once and in order; `queue` at most are missing from connection to connection. */
-static inline void stream_was_read(const struct relay *r, uint32_t queue)
+static inline void stream_check_read(const struct relay *r, uint32_t queue)
 {
     struct seen last = {.n = UINT32_MAX};
 
