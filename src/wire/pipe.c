@@ -1034,6 +1034,8 @@ int sf_pipe_gather(struct sf_pipe *p, struct iovec *iov, int n, size_t limit, si
     }
     *bytes = total;
     p->gathered = at;
+    if (total >= limit) /* maybe in the middle of a segment */
+        p->gathered.item = NULL;
     return used;
 }
 

@@ -12,12 +12,15 @@
 
 #include "sides.h"
 
+#include <netinet/tcp.h>
 #include <stdatomic.h>
 
 enum {
     RELAY_CUTS = 20,
     GREETING = 64,    /* ZMTP 3; frames follow */
     BUFFER = 32768,   /* of the kernel's, so that it does not take all at once */
+    MEMORY = 131072,  /* for what it receives: with less it drops what loopback sends in one piece, now and then
+                         for minutes; how much is on its way is limited by the window instead */
     BODY_MAX = 60000,
 };
 
@@ -133,12 +136,13 @@ struct relay {
 
 static inline void relay_listen(struct relay *r)
 {
-    int on = 1, small = BUFFER;
+    int on = 1, memory = MEMORY, window = 2 * BUFFER;
 
     r->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     ck_assert_int_ge(r->listener, 0);
     setsockopt(r->listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    setsockopt(r->listener, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
+    setsockopt(r->listener, SOL_SOCKET, SO_RCVBUF, &memory, sizeof memory);
+    setsockopt(r->listener, IPPROTO_TCP, TCP_WINDOW_CLAMP, &window, sizeof window);
     ck_assert_int_eq(bind(r->listener, (struct sockaddr *)&r->address, sizeof r->address), 0);
     ck_assert_int_eq(listen(r->listener, 10), 0);
 }
