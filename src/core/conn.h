@@ -236,7 +236,8 @@ void sf_crowd_forget(struct sf_conn *c); /* it waits for no crowd any more */
 void sf_recv_fill(struct sf_conn *c);
 /* With the lease: 1 there is something for the pattern, 0 not yet, -errno: the loop must see to it. */
 int sf_recv_some(struct sf_conn *c);
-bool sf_recv_leasable(const struct sf_conn *c); /* nothing stands between the stream and the pipe */
+/* Nothing stands between the stream and the pipe, and nothing has effect as soon as it comes. */
+bool sf_recv_leasable(const struct sf_conn *c);
 /* As readv, at most IN_BATCH_SIZE: shortens v. */
 ssize_t sf_recv_read(struct sf_conn *c, struct iovec *v, int n);
 int sf_recv_start(struct sf_conn *c, const uint8_t *bytes, size_t n); /* octets behind the handshake */
