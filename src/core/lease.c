@@ -18,7 +18,6 @@
 #include <unistd.h>
 
 enum {
-    FEW = 16,             /* connections of a socket that reads by itself */
     TICK_MS = 10,         /* an unused lease goes back after one to two */
     FRUITLESS = 2,        /* looks in vain, then it goes back too */
     FLUSH_BYTES = 32768,  /* a stream's sender writes by itself when so much has gathered */
@@ -123,27 +122,49 @@ static bool read_one(struct sifr_socket *s, struct sf_link *l)
     return true;
 }
 
-/* The leased descriptors that have something; `fds` has room for FEW. Those with bytes read before need no look. */
-static void look_at_many(struct sifr_socket *s, struct pollfd *fds)
+int sf_lease_fds(struct sifr_socket *s, struct pollfd *fds)
 {
     int n = 0;
 
     SF_LIST_EACH(it, after, &s->leases)
         fds[n++] = (struct pollfd){
             .fd = SF_CONTAINER(it, struct sf_link, leased)->conn->stream->fd, .events = POLLIN};
-    poll(fds, (nfds_t)n, 0);
+    return n;
+}
+
+/* Something came for the pattern by a call: the looks have not been in vain. */
+static bool note_news(struct sifr_socket *s, bool came)
+{
+    if (came) {
+        s->news = true;
+        s->fruitless = 0;
+    }
+    return came;
+}
+
+bool sf_direct_rest(struct sifr_socket *s)
+{
+    bool came = false;
+
+    SF_LIST_EACH(it, after, &s->leases) {
+        struct sf_link *l = SF_CONTAINER(it, struct sf_link, leased);
+
+        if (l->in->raw)
+            came |= read_one(s, l);
+    }
+    return note_news(s, came);
 }
 
 bool sf_direct_read(struct sifr_socket *s)
 {
-    struct pollfd fds[FEW];
+    struct pollfd fds[SF_LEASES_MAX];
     bool many = s->n_leases > 1, came = false;
     int n = 0;
 
     s->lease_calls++;
     s->asked = false;
-    if (many)
-        look_at_many(s, fds);
+    if (many) /* which have something; those with bytes read before need no look */
+        poll(fds, (nfds_t)sf_lease_fds(s, fds), 0);
     SF_LIST_EACH(it, after, &s->leases) {
         struct sf_link *l = SF_CONTAINER(it, struct sf_link, leased);
 
@@ -151,17 +172,15 @@ bool sf_direct_read(struct sifr_socket *s)
             came |= read_one(s, l);
         n++;
     }
-    return came;
+    return note_news(s, came);
 }
 
 bool sf_direct_glance(struct sifr_socket *s)
 {
     if (s->n_leases == 0)
         return false;
-    if (sf_direct_read(s)) {
-        s->fruitless = 0;
+    if (sf_direct_read(s))
         return true;
-    }
     if (++s->fruitless >= FRUITLESS) {
         s->fruitless = 0;
         sf_lease_return_all(s);
@@ -169,13 +188,13 @@ bool sf_direct_glance(struct sifr_socket *s)
     return false;
 }
 
-bool sf_direct_spin(struct sifr_socket *s)
+bool sf_spin(struct sf_spin *spin, int (*look)(void *arg), void *arg)
 {
     uint64_t now, end;
-    bool came;
+    int got;
 
-    if (s->spin_skip) {
-        s->spin_skip--;
+    if (spin->skip) {
+        spin->skip--;
         return false;
     }
     now = sf_clock_ns();
@@ -184,80 +203,80 @@ bool sf_direct_spin(struct sifr_socket *s)
         uint64_t before = now;
 
         sched_yield();
-        came = sf_direct_read(s);
+        got = look(arg);
         now = sf_clock_ns();
         /* Somebody else had work for this core: who sleeps is given it back sooner than who yields. */
         if (now - before > CROWDED_NS)
-            s->spin_skip = SPIN_SKIP_MAX;
-        else if (came)
-            s->spin_next = 0;
-        if (came)
+            spin->skip = SPIN_SKIP_MIN;
+        else if (got > 0)
+            spin->next = 0;
+        if (got > 0)
             return true;
-        if (atomic_load_explicit(&s->inbox, memory_order_relaxed) || s->n_leases == 0 ||
-            sf_lock_wanted(&s->turn) || s->spin_skip)
+        if (got < 0 || spin->skip)
             return false;
     } while (now < end);
-    s->spin_skip = s->spin_next;
-    s->spin_next = !s->spin_next ? SPIN_SKIP_MIN / 2
-                   : s->spin_next < SPIN_SKIP_MAX ? s->spin_next * 2 : SPIN_SKIP_MAX;
+    spin->skip = spin->next;
+    spin->next = !spin->next ? SPIN_SKIP_MIN / 2
+                 : spin->next < SPIN_SKIP_MAX ? spin->next * 2 : SPIN_SKIP_MAX;
     return false;
 }
 
-static void watch(struct sifr_socket *s, struct sf_watcher *w)
+static int look_again(void *arg)
 {
-    sf_lock_take(&s->watch_lock);
-    sf_list_push(&s->watchers, &w->node);
-    atomic_fetch_add(&s->n_watchers, 1);
-    sf_lock_drop(&s->watch_lock);
+    struct sifr_socket *s = arg;
+
+    if (sf_direct_read(s))
+        return 1;
+    return atomic_load_explicit(&s->inbox, memory_order_relaxed) || s->n_leases == 0 ||
+                   sf_lock_wanted(&s->turn) ? -1 : 0;
 }
 
-static void unwatch(struct sifr_socket *s, struct sf_watcher *w)
+bool sf_direct_spin(struct sifr_socket *s)
 {
-    sf_lock_take(&s->watch_lock);
-    sf_list_remove(&w->node);
-    atomic_fetch_sub(&s->n_watchers, 1);
-    sf_lock_drop(&s->watch_lock);
+    return sf_spin(&s->spin, look_again, s);
 }
 
 int sf_direct_wait(struct sifr_socket *s, uint32_t ticket, int64_t ms)
 {
-    struct sf_watcher w = {.bell = &s->bell, .fd = s->wake_fd};
-    struct pollfd fds[FEW + 1];
+    struct pollfd fds[SF_LEASES_MAX + 1];
     struct timespec t = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
-    int n = 0, got = 0, err = 0;
+    int n = sf_lease_fds(s, fds), got = 0, err = 0;
 
-    SF_LIST_EACH(it, after, &s->leases)
-        fds[n++] = (struct pollfd){
-            .fd = SF_CONTAINER(it, struct sf_link, leased)->conn->stream->fd, .events = POLLIN};
-    fds[n++] = (struct pollfd){.fd = s->wake_fd, .events = POLLIN};
+    fds[n] = (struct pollfd){.fd = s->wake_fd, .events = POLLIN};
     sf_socket_ref(s); /* its descriptors stay until we are back */
-    sf_list_init(&w.node);
-    watch(s, &w);
     sf_socket_leave(s);
-    /* As with a bell: we count in n_watchers, then look at the rings; who rings does the reverse. */
+    /* As with a bell: we stored lease_poller, then look at the rings; who rings does the reverse. */
     if (atomic_load(&s->bell.rings) == ticket)
-        got = ppoll(fds, (nfds_t)n, ms < 0 ? NULL : &t, NULL);
+        got = ppoll(fds, (nfds_t)n + 1, ms < 0 ? NULL : &t, NULL);
     if (got < 0 && errno == EINTR)
         err = -EINTR;
     else if (got == 0 && ms >= 0 && atomic_load(&s->bell.rings) == ticket)
         err = -EAGAIN;
-    unwatch(s, &w);
-    if (got > 0 && fds[n - 1].revents) {
+    if (got > 0 && fds[n].revents) {
         uint64_t count;
-        ssize_t size = read(w.fd, &count, sizeof count);
+        ssize_t size = read(s->wake_fd, &count, sizeof count);
 
         (void)size;
     }
-    atomic_store(&s->lease_poller, 0);
+    atomic_store(&s->lease_poller, SF_POLLER_NONE);
     return err;
 }
 
 /* --- Leases ------------------------------------------------------------- */
 
+bool sf_lease_lead(struct sifr_socket *s, int poller)
+{
+    int none = SF_POLLER_NONE;
+
+    if (s->n_leases == 0 || !atomic_compare_exchange_strong(&s->lease_poller, &none, poller))
+        return false;
+    s->lease_calls++;
+    s->fruitless = 0;
+    return true;
+}
+
 bool sf_lease_ready(struct sifr_socket *s)
 {
-    int none = 0;
-
     if (s->n_leases == 0)
         return false;
     if (s->wake_fd < 0) {
@@ -267,22 +286,22 @@ bool sf_lease_ready(struct sifr_socket *s)
             return false;
         }
     }
-    return atomic_compare_exchange_strong(&s->lease_poller, &none, 1);
+    return sf_lease_lead(s, SF_POLLER_RECV);
 }
 
-static bool are_few(struct sifr_socket *s)
+int sf_lease_peers(struct sifr_socket *s)
 {
     int n = 0;
 
     SF_LIST_EACH(it, after, &s->base.peers)
-        if (++n > FEW)
-            return false;
-    return true;
+        if (++n > SF_LEASES_MAX)
+            break;
+    return n;
 }
 
 void sf_lease_ask(struct sifr_socket *s)
 {
-    if (atomic_load(&s->fd) >= 0 || !are_few(s)) {
+    if (atomic_load(&s->fd) >= 0 || sf_lease_peers(s) > SF_LEASES_MAX) {
         sf_lease_return_all(s);
         return;
     }
@@ -302,7 +321,7 @@ void sf_lease_take(struct sifr_socket *s, struct sf_link *l)
         return;
     sf_list_push(&s->leases, &l->leased);
     s->n_leases++;
-    if (l->place != SF_LINK_ATTACHED || atomic_load(&s->fd) >= 0 || s->n_leases > FEW)
+    if (l->place != SF_LINK_ATTACHED || atomic_load(&s->fd) >= 0 || s->n_leases > SF_LEASES_MAX)
         sf_lease_return(s, l);
 }
 

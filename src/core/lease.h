@@ -7,6 +7,10 @@
 #include "core/link.h"
 #include "core/socket.h"
 
+struct pollfd;
+
+enum { SF_LEASES_MAX = 16 }; /* connections of a call that reads by itself */
+
 /*
  * The direct path: calls on a socket that do its connections' I/O themselves,
  * so that a message crosses no thread. All with the socket's turn.
@@ -24,8 +28,21 @@ bool sf_direct_read(struct sifr_socket *s);
 /* A look at the leased connections by a call that will not wait. As sf_direct_read. */
 bool sf_direct_glance(struct sifr_socket *s);
 
+/*
+ * Passes on what was read before and waited for room or its rest, of which no
+ * descriptor tells. As sf_direct_read.
+ */
+bool sf_direct_rest(struct sifr_socket *s);
+
 /* Reads again and again for some microseconds. As sf_direct_read. */
 bool sf_direct_spin(struct sifr_socket *s);
+
+/*
+ * Calls `look` again and again for some microseconds, giving way before each
+ * time, unless that has been of no use lately. It says 1: there is something,
+ * 0: not yet, -1: no use. Whether it said 1.
+ */
+bool sf_spin(struct sf_spin *spin, int (*look)(void *arg), void *arg);
 
 /*
  * Waits until a leased descriptor is readable, the socket was rung after
@@ -38,10 +55,19 @@ int sf_direct_wait(struct sifr_socket *s, uint32_t ticket, int64_t ms);
 /* Asks for the reading of the socket's connections, if they are few. */
 void sf_lease_ask(struct sifr_socket *s);
 
-/* Whether there are leases and nobody waits at them yet: the caller is to do it now. */
+/* The socket's partners; SF_LEASES_MAX + 1 stands for all above. */
+int sf_lease_peers(struct sifr_socket *s);
+
+/* Whether there are leases and nobody waits at them: the caller, an SF_POLLER_..., does it now. */
+bool sf_lease_lead(struct sifr_socket *s, int poller);
+
+/* The same for sf_direct_wait. */
 bool sf_lease_ready(struct sifr_socket *s);
 
-/* A wait is over. */
+/* The leased descriptors, to be polled for input: how many, at most SF_LEASES_MAX. */
+int sf_lease_fds(struct sifr_socket *s, struct pollfd *fds);
+
+/* A wait is over, and lease_poller stored. */
 void sf_lease_waited(struct sifr_socket *s);
 
 /* The loop granted it. */

@@ -105,6 +105,7 @@ static void init_socket(struct sifr_socket *s, struct sifr_ctx *ctx, const struc
 {
     /* The turn, the bell and the locks stay as they are: a late caller may still be at them. */
     s->birth++;
+    atomic_fetch_add_explicit(&s->calls, 1, memory_order_relaxed);
     s->generation = sf_fork_generation();
     memset(&s->base, 0, sizeof s->base);
     s->base.pattern = pattern;
@@ -119,7 +120,7 @@ static void init_socket(struct sifr_socket *s, struct sifr_ctx *ctx, const struc
     sf_list_init(&s->leases);
     s->n_leases = s->fruitless = 0;
     s->wake_fd = -1;
-    s->ticks_rest = s->asked = false;
+    s->ticks_rest = s->asked = s->news = false;
     s->streak = 0;
     sf_list_init(&s->node);
     s->monitor = NULL;
@@ -227,23 +228,61 @@ static void write_fd(int fd)
     (void)n; /* full: it is readable then */
 }
 
+void sf_socket_watch(struct sifr_socket *s, struct sf_watcher *w)
+{
+    sf_lock_take(&s->watch_lock);
+    sf_list_push(&s->watchers, &w->node);
+    atomic_fetch_add(&s->n_watchers, 1);
+    sf_lock_drop(&s->watch_lock);
+}
+
+void sf_socket_unwatch(struct sifr_socket *s, struct sf_watcher *w)
+{
+    sf_lock_take(&s->watch_lock);
+    if (!sf_list_empty(&w->node)) {
+        sf_list_remove(&w->node);
+        atomic_fetch_sub(&s->n_watchers, 1);
+    }
+    sf_lock_drop(&s->watch_lock);
+}
+
+/* The handle is closed: what becomes of the memory next has no watchers of ours. */
+static void unwatch_all(struct sifr_socket *s)
+{
+    sf_lock_take(&s->watch_lock);
+    while (!sf_list_empty(&s->watchers)) {
+        sf_list_remove(s->watchers.next);
+        atomic_fetch_sub(&s->n_watchers, 1);
+    }
+    sf_lock_drop(&s->watch_lock);
+}
+
+static void ring_watchers(struct sifr_socket *s)
+{
+    sf_lock_take(&s->watch_lock);
+    SF_LIST_EACH(it, after, &s->watchers) {
+        struct sf_watcher *w = SF_CONTAINER(it, struct sf_watcher, node);
+
+        /* One that is marked still will look after us: who marked it has woken it. */
+        if (atomic_exchange(&w->rung, 1))
+            continue;
+        sf_bell_ring(&w->waiter->bell);
+        if (atomic_load(&w->waiter->at_fd) && atomic_exchange(&w->waiter->at_fd, 0))
+            write_fd(w->waiter->fd);
+    }
+    sf_lock_drop(&s->watch_lock);
+}
+
 /* Wakes all who wait but those at SIFR_FD. */
 static void ring_waiters(struct sifr_socket *s)
 {
     struct sf_task *hook;
 
     sf_bell_ring(&s->bell);
-    if (atomic_load(&s->n_watchers)) {
-        sf_lock_take(&s->watch_lock);
-        SF_LIST_EACH(it, after, &s->watchers) {
-            struct sf_watcher *w = SF_CONTAINER(it, struct sf_watcher, node);
-
-            if (w->fd >= 0)
-                write_fd(w->fd);
-            sf_bell_ring(w->bell);
-        }
-        sf_lock_drop(&s->watch_lock);
-    }
+    if (atomic_load(&s->lease_poller) == SF_POLLER_RECV)
+        write_fd(s->wake_fd);
+    if (atomic_load(&s->n_watchers))
+        ring_watchers(s);
     if (atomic_load(&s->hook)) {
         sf_lock_take(&s->watch_lock);
         hook = atomic_load(&s->hook);
@@ -262,6 +301,12 @@ void sf_socket_ring(struct sifr_socket *s)
         write_fd(fd);
     }
     ring_waiters(s);
+}
+
+void sf_socket_pass_on(struct sifr_socket *s)
+{
+    if (atomic_load(&s->bell.waiters) || atomic_load(&s->n_watchers))
+        ring_waiters(s);
 }
 
 static void push(struct sifr_socket *s, struct sf_link *l)
@@ -600,7 +645,7 @@ static inline void take_in(struct sifr_socket *s)
         sf_socket_take_in(s);
 }
 
-static inline int enter(sifr_socket_t *s)
+static inline int visit(sifr_socket_t *s)
 {
     int err = sf_socket_check(s);
 
@@ -621,9 +666,25 @@ static inline int enter(sifr_socket_t *s)
     return 0;
 }
 
+static inline int enter(sifr_socket_t *s)
+{
+    int err = visit(s);
+
+    if (err == 0)
+        atomic_store_explicit(&s->calls,
+                              atomic_load_explicit(&s->calls, memory_order_relaxed) + 1,
+                              memory_order_relaxed);
+    return err;
+}
+
 int sf_socket_enter(sifr_socket_t *s)
 {
     return enter(s);
+}
+
+int sf_socket_visit(sifr_socket_t *s)
+{
+    return visit(s);
 }
 
 /* Empties the inbox of a closed socket: links that nobody knows yet are turned away. */
@@ -664,8 +725,33 @@ void sf_socket_try(struct sifr_socket *s)
     }
 }
 
+/*
+ * Something was read at the leased descriptors by a call that may not want all
+ * of it, while others wait: at them, who find them empty now and would sleep
+ * on, or at their bells. Who waits has counted itself before it looked, under
+ * the turn; so we see it here, or it has seen what was read.
+ */
+static void leave_with_news(struct sifr_socket *s)
+{
+    bool others = atomic_load(&s->bell.waiters) || atomic_load(&s->lease_poller) ||
+                  atomic_load(&s->n_watchers);
+
+    s->news = false;
+    if (others)
+        sf_socket_ref(s);
+    sf_socket_leave(s);
+    if (others) {
+        ring_waiters(s);
+        sf_socket_unref(s);
+    }
+}
+
 static inline void leave(struct sifr_socket *s)
 {
+    if (s->news) {
+        leave_with_news(s);
+        return;
+    }
     if (!sf_list_empty(&s->finished))
         detach_finished(s);
     sf_lock_drop(&s->turn);
@@ -720,7 +806,7 @@ static int wait_ring(struct sifr_socket *s, uint32_t ticket, uint64_t deadline)
 static int wait_leased(struct sifr_socket *s, uint32_t ticket, uint64_t deadline)
 {
     int64_t left = -1;
-    int err;
+    int err, entered;
 
     if (deadline != UINT64_MAX) {
         uint64_t now = sf_clock_ms();
@@ -728,11 +814,16 @@ static int wait_leased(struct sifr_socket *s, uint32_t ticket, uint64_t deadline
         left = now < deadline ? (int64_t)(deadline - now) : 0;
     }
     err = sf_direct_wait(s, ticket, left);
-    if (err == 0) {
-        err = sf_socket_enter(s);
-        if (err == 0)
-            sf_lease_waited(s);
+    entered = sf_socket_enter(s);
+    if (entered == 0) {
+        sf_lease_waited(s);
+        if (err)
+            leave(s);
+    } else if (err == 0) {
+        err = entered;
     }
+    if (err)
+        sf_socket_pass_on(s);
     sf_socket_unref(s);
     return err;
 }
@@ -869,11 +960,8 @@ static int recv_waiting(struct sifr_socket *s, struct sf_msg *m, bool wait, stru
             int waited = await_input(s, ticket, deadline, &polled);
 
             sf_bell_leave(&s->bell);
-            if (waited) {
-                if (polled)
-                    sf_bell_ring(&s->bell);
+            if (waited)
                 return waited;
-            }
             err = recv_directly(s, m);
             if (err != -EAGAIN)
                 break;
@@ -882,11 +970,9 @@ static int recv_waiting(struct sifr_socket *s, struct sf_msg *m, bool wait, stru
         sf_bell_leave(&s->bell);
         break;
     }
-    err = received(s, m, err, to);
-    /* Another call may wait at the bell for what only the one at the descriptors sees. */
-    if (polled)
-        sf_bell_ring(&s->bell);
-    return err;
+    /* Another call may wait at its bell for what only the one at the descriptors sees. */
+    s->news |= polled;
+    return received(s, m, err, to);
 }
 
 int sf_socket_send_now(struct sifr_socket *s, struct sf_msg *m, bool more, bool wait)
@@ -1477,6 +1563,7 @@ int sifr_close(sifr_socket_t *sock)
     s->ctx->n_sockets--;
     sf_lock_drop(&s->ctx->lock);
     sf_socket_ring(s);
+    unwatch_all(s);
     sf_lock_drop(&s->turn);
     sf_socket_try(s);
     sf_owner_release();

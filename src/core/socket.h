@@ -23,6 +23,11 @@ static inline uint64_t sf_socket_tag(const void *p)
 struct sf_listener;
 struct sf_monitor;
 
+/* Whether to look again for a while before a sleep: lease.c. */
+struct sf_spin {
+    unsigned skip, next; /* waits that will not; how many the next failure adds */
+};
+
 /* What bind and connect made; in sifr_socket.endpoints. */
 struct sf_endpoint_entry {
     struct sf_list node;
@@ -34,11 +39,32 @@ struct sf_endpoint_entry {
     bool inproc_bind;             /* `text` is a name bound in the context */
 };
 
-/* Somebody who waits for several sockets at once: poll. */
+/*
+ * Somebody who waits for several sockets at once: a thread in sifr_poll. It
+ * takes the number of the rings as its ticket, looks at its sockets' marks, and
+ * sleeps at the bell; or at descriptors, of which `fd` is one: then it stores
+ * at_fd and looks whether the number still is its ticket. Who rings sets the
+ * mark, counts the ring, then looks at at_fd. All are sequentially consistent,
+ * so either the waiter sees the new number or the ringer sees at_fd.
+ */
+struct sf_waiter {
+    struct sf_bell bell;
+    int fd;            /* owns; an eventfd, or -1; fixed while at_fd is set */
+    _Atomic int at_fd; /* it sleeps there and nobody has written yet */
+};
+
+/* What a waiter leaves at a socket. */
 struct sf_watcher {
-    struct sf_list node; /* in sifr_socket.watchers, under its lock */
-    struct sf_bell *bell;
-    int fd; /* an eventfd to write to as well, or -1 */
+    struct sf_list node; /* in sifr_socket.watchers, under its lock; until the socket is closed */
+    struct sf_waiter *waiter;
+    _Atomic int rung;    /* the socket was rung; cleared by the waiter before it looks */
+};
+
+/* Who waits at a socket's leased descriptors; the others wait at their bells. */
+enum {
+    SF_POLLER_NONE,
+    SF_POLLER_RECV, /* woken by wake_fd */
+    SF_POLLER_SET,  /* one that watches the socket */
 };
 
 /*
@@ -49,6 +75,7 @@ struct sifr_socket {
     _Atomic uint64_t tag;   /* sf_socket_tag of the address while the handle is open */
     uint32_t generation;    /* of the process that made it */
     uint32_t birth;         /* how often this memory has become a socket; under the turn */
+    _Atomic uint64_t calls; /* that may have changed what EVENTS says; stored under the turn */
 
     struct sf_lock turn;   /* guards all up to the next group */
     struct sf_socket base; /* what the pattern sees */
@@ -65,10 +92,11 @@ struct sifr_socket {
     struct sf_list leases;   /* struct sf_link.leased */
     int n_leases;
     uint32_t lease_calls;    /* calls that have used them */
-    int fruitless;           /* looks in vain that did not wait, since the last fruitful one */
+    int fruitless;           /* looks in vain that did not wait, since one was not, or a wait */
+    bool news;               /* others may be waiting for what was read: leave tells them */
     bool ticks_rest;         /* a lease's timer rests, and is to be started by who waited */
-    unsigned spin_skip, spin_next; /* waits that will not spin first; how many the next failure adds */
-    int wake_fd;             /* owns; eventfd for who waits at the leased descriptors; -1 until needed */
+    struct sf_spin spin;
+    int wake_fd;             /* owns; wakes the recv at the leased descriptors; -1 until needed */
     bool asked;              /* has written by itself and not read since: what it waits for is on its way */
     uint64_t write_end_ns;   /* when the socket last ended a write of its own */
     unsigned streak;         /* sends in a row that came right after one */
@@ -84,7 +112,7 @@ struct sifr_socket {
     _Atomic int fd;                   /* SIFR_FD, or -1 until asked for */
     _Atomic int fd_rung;              /* it may be readable */
     _Atomic int n_watchers;
-    _Atomic int lease_poller;         /* a call waits at the leased descriptors; others wait at the bell */
+    _Atomic int lease_poller;         /* SF_POLLER_...; taken under the turn */
     struct sf_lock watch_lock;        /* guards watchers; makes a post and its write to fd one */
     struct sf_list watchers;
     _Atomic int hwm[2];               /* SNDHWM and RCVHWM, for inproc peers */
@@ -101,6 +129,9 @@ struct sifr_socket {
  */
 int sf_socket_enter(sifr_socket_t *s);
 
+/* The same for who only looks: does not count in `calls`. */
+int sf_socket_visit(sifr_socket_t *s);
+
 /* Gives the turn back; then takes in what came meanwhile, and runs due free functions. */
 void sf_socket_leave(sifr_socket_t *s);
 
@@ -115,6 +146,18 @@ void sf_socket_try(struct sifr_socket *s);
 
 /* Wakes whoever waits for the socket. Any thread. */
 void sf_socket_ring(struct sifr_socket *s);
+
+/* From now on a ring marks the watcher and wakes its waiter. With the turn; look after it. */
+void sf_socket_watch(struct sifr_socket *s, struct sf_watcher *w);
+
+/* No more. Any thread, even when the socket has been closed meanwhile. */
+void sf_socket_unwatch(struct sifr_socket *s, struct sf_watcher *w);
+
+/*
+ * The caller waits at the leased descriptors no longer: others look for
+ * themselves, and one of them takes its place. With a reference, no turn.
+ */
+void sf_socket_pass_on(struct sifr_socket *s);
 
 /* Puts a link with news into the inbox (takes over a reference) and wakes whoever waits. Any thread. */
 void sf_socket_post(struct sifr_socket *s, struct sf_link *l);
