@@ -120,9 +120,13 @@ static void exchange_in_child(void)
         sifr_socket_t *a = sifr_socket(world.ctx, SIFR_PAIR), *b = sifr_socket(world.ctx, SIFR_PAIR);
         struct endpoint e = fresh_endpoint((enum transport)(way / 2));
 
+        sifr_pollitem_t items[] = {{.socket = a, .events = SIFR_POLLIN}, {.socket = b, .events = SIFR_POLLIN}};
+
         require(a && b);
         require(sifr_bind(a, e.text) == 0 && sifr_connect(b, e.text) == 0);
-        require(sifr_send(a, "child", 5, 0) == 5 && sifr_recv(b, NULL, 0, 0) == 5);
+        require(sifr_poll(items, 2, 1) == 0);
+        require(sifr_send(a, "child", 5, 0) == 5 && sifr_poll(items, 2, -1) == 1);
+        require(items[1].revents == SIFR_POLLIN && sifr_recv(b, NULL, 0, 0) == 5);
         require(sifr_send(b, "child", 5, 0) == 5 && sifr_recv(a, NULL, 0, 0) == 5);
         require(sifr_close(a) == 0 && sifr_close(b) == 0);
     }
@@ -135,6 +139,7 @@ START_TEST(a_child_makes_a_context_of_its_own)
     pid_t children[3];
 
     new_link(&a, SIFR_PAIR, &b, SIFR_PAIR, _i);
+    ck_assert(!readable_within(b, 1)); /* what poll keeps is the parent's, too */
     for (int i = 0; i < COUNT(children); i++) {
         send_parts(a, "first", "of the parent");
         children[i] = fork_anywhere();

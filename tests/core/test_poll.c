@@ -306,6 +306,286 @@ START_TEST(a_signal_ends_any_wait)
 }
 END_TEST
 
+START_TEST(what_a_call_changes_is_told_by_the_next_poll)
+{
+    sifr_socket_t *req, *rep, *push = new_socket(SIFR_PUSH);
+    struct endpoint nowhere = fresh_endpoint(TCP);
+    sifr_pollitem_t items[3];
+
+    new_link(&req, SIFR_REQ, &rep, SIFR_REP, _i);
+    ck_assert(writable_within(req, WAIT_MS));
+    for (int n = 0; n < 20; n++) {
+        items[0] = item_of(rep, OUT);
+        items[1] = item_of(push, OUT);
+        items[2] = item_of(req, IN);
+        ck_assert_int_eq(sifr_poll(items, 3, n % 3), 0); /* remembered: nothing */
+        send_parts(req, "question");
+        recv_parts(rep, "question");
+        ck_assert_int_eq(sifr_poll(items, 3, WAIT_MS), 1);
+        ck_assert_int_eq(items[0].revents, OUT);
+        send_parts(rep, "answer");
+        items[0].events = 0;
+        ck_assert_int_eq(sifr_poll(items, 3, WAIT_MS), 1);
+        ck_assert_int_eq(items[2].revents, IN);
+        recv_parts(req, "answer");
+        items[0].events = IN;
+        ck_assert_int_eq(sifr_poll(items, 3, n % 3), 0);
+        items[2].events = OUT; /* the same socket, another wish */
+        ck_assert_int_eq(sifr_poll(items, 3, WAIT_MS), 1);
+    }
+    items[0] = item_of(push, OUT);
+    ck_assert_int_eq(sifr_poll(items, 1, 1), 0);
+    connect_to(push, &nowhere); /* what it sends waits in a queue */
+    ck_assert_int_eq(sifr_poll(items, 1, WAIT_MS), 1);
+}
+END_TEST
+
+/* Lists of all lengths and orders, one after the other, with what is twice in it and what is not a socket. */
+START_TEST(a_list_may_be_another_at_each_call)
+{
+    enum { PAIRS = 24, ITEMS = 40 };
+    static const int waits[] = {0, -1, WAIT_MS, 0, WAIT_MS};
+    sifr_socket_t *a[PAIRS], *b[PAIRS];
+    bool full[PAIRS] = {false};
+    unsigned seed = 1234 + (unsigned)_i;
+    int fds[2];
+
+    ck_assert_int_eq(pipe(fds), 0);
+    for (int i = 0; i < PAIRS; i++)
+        new_link(&a[i], SIFR_PAIR, &b[i], SIFR_PAIR, _i);
+    for (int round = 0; round < 300; round++) {
+        sifr_pollitem_t items[ITEMS];
+        int which[ITEMS], n = 1 + rand_r(&seed) % (round % 4 ? 6 : ITEMS), expected = 0;
+        int change = rand_r(&seed) % PAIRS, wait = waits[rand_r(&seed) % COUNT(waits)];
+
+        if (full[change]) {
+            recv_parts(b[change], "x");
+        } else {
+            send_parts(a[change], "x");
+            ck_assert(readable(b[change]));
+        }
+        full[change] = !full[change];
+        for (int i = 0; i < n; i++) {
+            which[i] = rand_r(&seed) % (PAIRS + 1);
+            items[i] = which[i] == PAIRS ? item_of_fd(fds[0], IN) : item_of(b[which[i]], IN);
+            expected += which[i] < PAIRS && full[which[i]];
+        }
+        ck_assert_int_eq(sifr_poll(items, n, expected || wait == 0 ? wait : 1), expected);
+        for (int i = 0; i < n; i++)
+            ck_assert_int_eq(items[i].revents, which[i] < PAIRS && full[which[i]] ? IN : 0);
+    }
+    close(fds[0]);
+    close(fds[1]);
+}
+END_TEST
+
+START_TEST(a_socket_that_is_closed_is_none_and_its_memory_may_be_another)
+{
+    sifr_socket_t *a, *b, *old, *other = new_socket(SIFR_PAIR);
+    sifr_pollitem_t items[2];
+    bool again = false;
+
+    old = new_socket_in(world.ctx, SIFR_PAIR);
+    items[0] = item_of(other, IN);
+    items[1] = item_of(old, IN);
+    ck_assert_int_eq(sifr_poll(items, 2, 1), 0);
+    ck_works(sifr_close(old));
+    ck_fails(sifr_poll(items, 2, -1), ENOTSOCK);
+    ck_fails(sifr_poll(items, 2, 0), ENOTSOCK);
+    for (int n = 0; n < 1000 && !again; n++) { /* closed ones are used again in turn */
+        b = new_socket(SIFR_PAIR);
+        again = b == old;
+        if (!again)
+            drop(b);
+    }
+    ck_assert(again);
+    a = new_socket(SIFR_PAIR);
+    link_sockets(a, b, _i);
+    ck_assert_int_eq(sifr_poll(items, 2, 1), 0);
+    for (int n = 0; n < 10; n++) {
+        pthread_t sender = start_thread(send_late, a);
+
+        ck_assert_int_eq(sifr_poll(items, 2, WAIT_MS), 1);
+        ck_assert_int_eq(items[1].revents, IN);
+        recv_parts(b, "late");
+        pthread_join(sender, NULL);
+    }
+}
+END_TEST
+
+static void *poll_and_end(void *s)
+{
+    sifr_pollitem_t items[] = {item_of(s, IN), item_of_fd(-1, IN)};
+
+    ck_assert_int_eq(sifr_poll(items, 2, 1), 0);
+    return NULL;
+}
+
+START_TEST(a_thread_that_ends_is_no_longer_woken)
+{
+    sifr_socket_t *a, *b;
+    pthread_t threads[8];
+
+    new_link(&a, SIFR_PAIR, &b, SIFR_PAIR, _i);
+    for (int i = 0; i < COUNT(threads); i++)
+        threads[i] = start_thread(poll_and_end, b);
+    for (int i = 0; i < COUNT(threads); i++)
+        pthread_join(threads[i], NULL);
+    for (int n = 0; n < 10; n++) {
+        send_parts(a, "still", "here");
+        ck_assert(readable(b));
+        recv_parts(b, "still", "here");
+    }
+}
+END_TEST
+
+static struct {
+    sifr_socket_t *to_poll;
+    int runs, found;
+} freed;
+
+static void free_and_poll(void *data, void *hint)
+{
+    sifr_pollitem_t items[] = {item_of(freed.to_poll, IN), item_of(hint, IN)};
+
+    free(data);
+    freed.runs++;
+    freed.found = sifr_poll(items, 2, 1);
+}
+
+START_TEST(a_free_function_may_poll_within_a_poll)
+{
+    sifr_socket_t *dealer, *rep, *a, *b;
+    sifr_pollitem_t items[] = {{0}, {0}};
+    sifr_msg_t m;
+
+    new_link(&dealer, SIFR_DEALER, &rep, SIFR_REP, 2 * INPROC);
+    new_link(&a, SIFR_PAIR, &b, SIFR_PAIR, 2 * INPROC);
+    freed.to_poll = b;
+    items[0] = item_of(rep, IN);
+    items[1] = item_of(b, IN);
+    ck_assert_int_eq(sifr_poll(items, 2, 1), 0);
+    freed.runs = 0;
+    for (int n = 1; n <= 5; n++) {
+        ck_works(sifr_msg_init_data(&m, malloc(5000), 5000, free_and_poll, rep));
+        ck_assert_int_eq(sifr_msg_send(&m, dealer, 0), 5000); /* no envelope: discarded unread */
+        ck_assert_int_eq(sifr_poll(items, 2, 20), 0);
+        ck_assert_int_eq(freed.runs, n);
+        ck_assert_int_eq(freed.found, 0);
+    }
+    send_parts(a, "more");
+    ck_assert_int_eq(sifr_poll(items, 2, WAIT_MS), 1);
+    ck_assert_int_eq(items[1].revents, IN);
+}
+END_TEST
+
+/* --- To and fro --------------------------------------------------------- */
+
+/* Receives as polling says, without waiting otherwise. */
+static void recv_polled(sifr_socket_t *s, const char *text)
+{
+    sifr_pollitem_t item = item_of(s, IN);
+    char got[16];
+    int n;
+
+    ck_assert_int_eq(sifr_poll(&item, 1, WAIT_MS), 1);
+    n = sifr_recv(s, got, sizeof got, SIFR_DONTWAIT);
+    ck_assert_int_eq(n, (int)strlen(text));
+    ck_assert_int_eq(memcmp(got, text, (size_t)n), 0);
+}
+
+static void *answer_polling(void *s)
+{
+    char got[16];
+
+    do {
+        sifr_pollitem_t item = item_of(s, IN);
+        int n;
+
+        ck_assert_int_eq(sifr_poll(&item, 1, WAIT_MS), 1);
+        n = sifr_recv(s, got, sizeof got, SIFR_DONTWAIT);
+        ck_assert_int_gt(n, 0);
+        ck_assert_int_eq(sifr_send(s, got, (size_t)n, 0), n);
+    } while (got[0] != 'e');
+    return NULL;
+}
+
+START_TEST(requests_and_answers_are_polled_for)
+{
+    sifr_socket_t *req, *rep;
+    pthread_t thread;
+
+    new_link(&req, SIFR_REQ, &rep, SIFR_REP, _i);
+    thread = start_thread(answer_polling, rep);
+    for (int n = 0; n < 300; n++) {
+        send_text(req, "question", 0);
+        recv_polled(req, "question");
+        if (n % 100 == 50) /* both wait long enough for the loops to forget them */
+            ck_assert(!readable_within(req, 50));
+        if (n == 200)
+            get_int(req, SIFR_FD); /* from here on its descriptor tells of what comes */
+    }
+    send_text(req, "end", 0);
+    recv_polled(req, "end");
+    pthread_join(thread, NULL);
+}
+END_TEST
+
+START_TEST(a_partner_that_goes_and_comes_is_noticed_by_a_wait)
+{
+    sifr_socket_t *a = new_socket(SIFR_DEALER);
+    struct endpoint e = fresh_endpoint((enum transport)_i);
+
+    connect_to(a, &e);
+    for (int n = 0; n < 5; n++) {
+        sifr_socket_t *b = new_socket(SIFR_DEALER);
+        sifr_pollitem_t item = item_of(a, IN);
+        pthread_t thread;
+
+        set_int(b, SIFR_LINGER, -1);
+        rebind_to(b, &e);
+        send_text(b, "hello", 0);
+        recv_polled(a, "hello");
+        thread = start_thread(answer_polling, b);
+        for (int k = 0; k < 20; k++) {
+            send_text(a, k < 19 ? "there" : "end", 0);
+            recv_polled(a, k < 19 ? "there" : "end");
+        }
+        pthread_join(thread, NULL);
+        drop(b);
+        ck_assert_int_eq(sifr_poll(&item, 1, 5), 0);
+    }
+}
+END_TEST
+
+/* One is always ready; what comes at the others is told all the same. */
+START_TEST(one_that_is_ready_hides_no_other)
+{
+    enum { OTHERS = 3 };
+    sifr_socket_t *always, *peer, *a[OTHERS], *b[OTHERS];
+    sifr_pollitem_t items[OTHERS + 1];
+
+    new_link(&peer, SIFR_PAIR, &always, SIFR_PAIR, _i);
+    for (int i = 0; i < OTHERS; i++) {
+        new_link(&a[i], SIFR_PAIR, &b[i], SIFR_PAIR, _i);
+        items[i] = item_of(b[i], IN);
+    }
+    items[OTHERS] = item_of(always, IN);
+    for (int n = 0; n < 30; n++) {
+        int k = n % OTHERS;
+
+        ck_assert_int_eq(sifr_poll(items, OTHERS + 1, n % 5), 0); /* they take their leases */
+        send_text(peer, "x", 0);
+        ck_assert(readable(always));
+        send_text(a[k], "y", 0);
+        eventually(sifr_poll(items, OTHERS + 1, -1) == 2);
+        ck_assert_int_eq(items[k].revents, IN);
+        recv_parts(b[k], "y");
+        recv_parts(always, "x");
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("poll");
@@ -322,5 +602,13 @@ int main(void)
     tcase_add_test(c, a_list_that_cannot_be_is_refused);
     tcase_add_loop_test(c, shutdown_ends_the_wait, 0, TRANSPORTS + 1);
     tcase_add_loop_test(c, a_signal_ends_any_wait, 0, 2 * WAYS);
+    tcase_add_loop_test(c, what_a_call_changes_is_told_by_the_next_poll, 0, WAYS);
+    tcase_add_loop_test(c, a_list_may_be_another_at_each_call, 0, WAYS);
+    tcase_add_loop_test(c, a_socket_that_is_closed_is_none_and_its_memory_may_be_another, 0, WAYS);
+    tcase_add_loop_test(c, a_thread_that_ends_is_no_longer_woken, 0, WAYS);
+    tcase_add_test(c, a_free_function_may_poll_within_a_poll);
+    tcase_add_loop_test(c, requests_and_answers_are_polled_for, 0, WAYS);
+    tcase_add_loop_test(c, a_partner_that_goes_and_comes_is_noticed_by_a_wait, 0, INPROC);
+    tcase_add_loop_test(c, one_that_is_ready_hides_no_other, 0, WAYS);
     return run_suite(s);
 }

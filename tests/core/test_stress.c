@@ -370,6 +370,169 @@ START_TEST(shutdown_ends_every_wait_of_every_thread)
 }
 END_TEST
 
+/* --- Many who poll ------------------------------------------------------ */
+
+enum { WAITERS = 5, BURST = 3 };
+
+static sifr_socket_t *idle;
+
+/* Waits for ever in one way or another, and takes one message each time. All end when the context shuts down. */
+static void *take_one_by_one(void *arg)
+{
+    sifr_pollitem_t items[] = {{.socket = shared.in, .events = SIFR_POLLIN}, {.socket = idle, .events = SIFR_POLLIN},
+                               {.fd = -1}};
+    int kind = *(int *)arg, err = 0;
+
+    while (err == 0 || err == EAGAIN) {
+        err = 0;
+        if (kind < 3 && sifr_poll(items, kind + 1, -1) < 0)
+            err = errno;
+        else if (recv_number(shared.in, kind == 3 ? 0 : SIFR_DONTWAIT) != 0)
+            err = errno;
+        if (kind == 4 && err == EAGAIN)
+            poll(NULL, 0, 1); /* takes what others have been woken for, when it comes by */
+    }
+    ck_assert_int_eq(err, SIFR_ETERM);
+    return NULL;
+}
+
+/* A few messages at a time, and the next when they have been taken: one wake-up lost stops it. */
+START_TEST(nobody_who_polls_sleeps_on)
+{
+    int n = (_i / 2 == INPROC ? MESSAGES : SMALL_MESSAGES) / BURST * BURST, kinds[WAITERS];
+    sifr_ctx_t *ctx = sifr_ctx_new();
+    pthread_t threads[WAITERS];
+
+    shared.in = new_socket_in(ctx, SIFR_PULL);
+    idle = new_socket_in(ctx, SIFR_PULL);
+    set_int(shared.in, SIFR_RCVTIMEO, -1);
+    shared.out = new_socket(SIFR_PUSH);
+    shared.back = new_socket_in(ctx, SIFR_PUSH);
+    if (_i / 2 == INPROC) /* within one context */
+        shared.out = shared.back;
+    link_sockets(shared.out, shared.in, _i);
+    for (int i = 0; i < WAITERS; i++) {
+        kinds[i] = i;
+        threads[i] = start_thread(take_one_by_one, &kinds[i]);
+    }
+    for (int i = 0; i < n; i += BURST) {
+        for (int k = 0; k < BURST; k++)
+            ck_works(send_number(shared.out, (uint32_t)(i + k), 0));
+        for (int64_t end = now_ms() + WAIT_MS; atomic_load(&shared.count) < i + BURST;) {
+            ck_assert_msg(now_ms() < end, "%d taken of %d", atomic_load(&shared.count), i + BURST);
+            sched_yield();
+        }
+        if (i % 120 == 0)
+            poll(NULL, 0, 25); /* all are asleep, and the loops have noticed */
+    }
+    ck_works(sifr_ctx_shutdown(ctx));
+    for (int i = 0; i < WAITERS; i++)
+        pthread_join(threads[i], NULL);
+    ck_all_seen(n);
+    ck_works(sifr_close(shared.in));
+    ck_works(sifr_close(shared.back));
+    ck_works(sifr_close(idle));
+    ck_works(sifr_ctx_term(ctx));
+}
+END_TEST
+
+/* One waits, at the descriptors in the end; another reads what comes before it can, and leaves it half. */
+START_TEST(what_another_has_read_wakes_who_waits)
+{
+    int kind = _i / WIRE_WAYS ? 3 : 0, n = SMALL_MESSAGES / 2 * 2;
+    sifr_ctx_t *ctx = sifr_ctx_new();
+    pthread_t thread;
+
+    shared.in = new_socket_in(ctx, SIFR_PULL);
+    set_int(shared.in, SIFR_RCVTIMEO, -1);
+    shared.out = new_socket(SIFR_PUSH);
+    link_sockets(shared.out, shared.in, _i % WIRE_WAYS);
+    thread = start_thread(take_one_by_one, &kind);
+    for (int i = 0; i < n; i += 2) {
+        if (i % 10 == 0)
+            poll(NULL, 0, 1); /* it sleeps */
+        for (int k = 0; k < 2; k++)
+            ck_works(send_number(shared.out, (uint32_t)(i + k), 0));
+        if (recv_number(shared.in, SIFR_DONTWAIT) != 0)
+            ck_assert_int_eq(errno, EAGAIN);
+        for (int64_t end = now_ms() + WAIT_MS; atomic_load(&shared.count) < i + 2;) {
+            ck_assert_msg(now_ms() < end, "%d taken of %d", atomic_load(&shared.count), i + 2);
+            sched_yield();
+        }
+    }
+    ck_works(sifr_ctx_shutdown(ctx));
+    pthread_join(thread, NULL);
+    ck_all_seen(n);
+    ck_works(sifr_close(shared.in));
+    ck_works(sifr_ctx_term(ctx));
+}
+END_TEST
+
+enum { PLACES = 4 };
+
+static sifr_socket_t *_Atomic places[PLACES];
+static _Atomic int polls_that_found;
+
+/* Polls what is there just now, which may be closed meanwhile. */
+static void *poll_all_places(void *arg)
+{
+    for (int round = 0;; round++) {
+        sifr_pollitem_t items[PLACES];
+        int n;
+
+        for (int i = 0; i < PLACES; i++)
+            items[i] = (sifr_pollitem_t){.socket = places[(i + round) % PLACES], .events = SIFR_POLLIN};
+        n = sifr_poll(items, 1 + round % PLACES, round % 7 ? -1 : 0);
+        if (n > 0)
+            atomic_fetch_add(&polls_that_found, 1);
+        if (n < 0 && errno == SIFR_ETERM)
+            return arg;
+        if (n < 0)
+            ck_assert_int_eq(errno, ENOTSOCK);
+        for (int i = 0; i < PLACES && n > 0; i++)
+            if (items[i].revents && sifr_recv(items[i].socket, NULL, 0, SIFR_DONTWAIT) < 0)
+                ck_assert(errno == EAGAIN || errno == ENOTSOCK || errno == SIFR_ETERM);
+    }
+}
+
+/* Sockets are filled, closed and made while others poll them; at last the context shuts down. */
+START_TEST(sockets_are_closed_while_they_are_polled)
+{
+    sifr_ctx_t *ctx = sifr_ctx_new();
+    pthread_t threads[3];
+    sifr_socket_t *out = new_socket_in(ctx, SIFR_PUSH);
+    struct endpoint where[PLACES];
+
+    set_int(out, SIFR_SNDTIMEO, 0);
+    atomic_store(&polls_that_found, 0);
+    for (int i = 0; i < PLACES; i++) {
+        places[i] = new_socket_in(ctx, SIFR_PULL);
+        where[i] = bind_fresh(places[i], (enum transport)_i);
+        connect_to(out, &where[i]);
+    }
+    for (int i = 0; i < COUNT(threads); i++)
+        threads[i] = start_thread(poll_all_places, NULL);
+    for (int n = 0; n < 60 || atomic_load(&polls_that_found) < 20; n++) {
+        sifr_socket_t *s = new_socket_in(ctx, SIFR_PULL);
+        int at = n % PLACES;
+
+        for (int k = 0; k < 8; k++)
+            sifr_send(out, "x", 1, 0);
+        ck_works(sifr_disconnect(out, where[at].text));
+        where[at] = bind_fresh(s, (enum transport)_i);
+        connect_to(out, &where[at]);
+        ck_works(sifr_close(atomic_exchange(&places[at], s)));
+    }
+    ck_works(sifr_ctx_shutdown(ctx));
+    for (int i = 0; i < COUNT(threads); i++)
+        pthread_join(threads[i], NULL);
+    for (int i = 0; i < PLACES; i++)
+        ck_works(sifr_close(places[i]));
+    ck_works(sifr_close(out));
+    ck_works(sifr_ctx_term(ctx));
+}
+END_TEST
+
 /* --- Messages ----------------------------------------------------------- */
 
 static _Atomic int frees;
@@ -481,6 +644,9 @@ int main(void)
     tcase_add_loop_test(sharing, each_wake_up_counts, 0, WAYS);
     tcase_add_loop_test(leaving, what_is_sent_arrives_though_its_socket_is_gone, 0, TRANSPORTS);
     tcase_add_test(leaving, shutdown_ends_every_wait_of_every_thread);
+    tcase_add_loop_test(sharing, nobody_who_polls_sleeps_on, 0, WAYS);
+    tcase_add_loop_test(sharing, what_another_has_read_wakes_who_waits, 0, 2 * WIRE_WAYS);
+    tcase_add_loop_test(leaving, sockets_are_closed_while_they_are_polled, 0, TRANSPORTS);
     tcase_add_test(messages, copies_are_freed_once_by_the_last_thread);
     tcase_add_loop_test(messages, what_is_sent_is_freed_once_wherever_it_goes, 0, WAYS);
     return run_suite(suite);
