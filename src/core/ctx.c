@@ -357,5 +357,6 @@ int sifr_ctx_term(sifr_ctx_t *ctx)
     sf_map_fini(&c->names);
     atomic_store(&c->tag, 0);
     pool_give(c);
+    sf_poll_forget();
     return 0;
 }

@@ -143,17 +143,14 @@ static void make_key(void)
     atomic_store(&has_key, pthread_key_create(&key, at_thread_end) == 0);
 }
 
-/* The library goes: threads that end later must not look for it. */
-__attribute__((destructor)) static void drop_key(void)
+void sf_poll_forget(void)
 {
-    struct set *set;
+    struct set *set = atomic_load(&has_key) ? pthread_getspecific(key) : NULL;
 
-    if (!atomic_exchange(&has_key, 0))
+    if (!set || set->busy)
         return;
-    set = pthread_getspecific(key);
-    pthread_key_delete(key);
-    if (set && !set->busy)
-        set_free(set);
+    pthread_setspecific(key, NULL);
+    set_free(set);
 }
 
 /* The thread's, or one for this call alone; NULL without memory. */

@@ -184,6 +184,9 @@ int sf_socket_events(struct sifr_socket *s);
 void sf_socket_pool_hold(void);
 void sf_socket_pool_release(void);
 
+/* Frees what sifr_poll keeps for the calling thread. poll.c */
+void sf_poll_forget(void);
+
 /* Makes and opens a socket for the library's own use: counts, has a handle. */
 int sf_socket_new(struct sifr_socket **out, struct sifr_ctx *ctx, int type);
 
