@@ -375,8 +375,8 @@ void sf_xpub_ended(struct sf_socket *s, struct sf_peer *p)
     if (own->gone)
         return;
     own->gone = true;
-    sf_fanout_remove(p);
     forget(s->state, p);
+    sf_fanout_remove(p); /* after it has left its group, with what that has begun */
 }
 
 void sf_xpub_detach(struct sf_socket *s, struct sf_peer *p)
