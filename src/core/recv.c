@@ -214,6 +214,7 @@ static bool hop_plain(struct sf_conn *c)
     struct sf_pipe *p = c->link->in;
     int64_t max = c->profile->opt.max_msg_size;
     uint64_t most = max >= 0 && max < BIG ? (uint64_t)max : BIG, room, n = 0;
+    uint64_t payload = 0;
     const uint8_t *b;
     size_t at = 0;
 
@@ -239,11 +240,12 @@ static bool hop_plain(struct sf_conn *c)
         if (size > most || p->raw - at < header + size)
             break;
         at += header + size;
+        payload += size;
         n++;
     }
     if (n == 0)
         return false;
-    sf_pipe_accept_messages(p, at, n);
+    sf_pipe_accept_messages(p, at, payload, n);
     c->heard_message = true;
     return true;
 }

@@ -93,9 +93,10 @@ int sf_log_open(struct sf_log *l, struct sf_pipe *p, struct sf_sleeper *s, size_
     w->end_off = 0;
     atomic_init(&w->end, NULL);
     w->first = all->written;
+    w->first_bytes = atomic_load_explicit(&all->put.bytes, memory_order_relaxed);
     sf_owner_ref(&w->chunk->owner);
     all->readers++;
-    p->window = w;
+    sf_pipe_set_window(p, w);
     sf_pipe_append(p, item);
     return 0;
 }
@@ -109,8 +110,7 @@ void sf_log_close(struct sf_pipe *p)
     if (!w)
         return;
     all = w->log->pipe;
-    p->window = NULL;
-    p->written += all->written - w->first;
+    sf_pipe_set_window(p, NULL);
     all->readers--;
     c = atomic_load_explicit(&all->msg_chunk->next, memory_order_relaxed);
     while (c) { /* of a message under way: never seen through this window */

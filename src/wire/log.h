@@ -50,7 +50,8 @@ struct sf_window {
     uint32_t off, seg;          /* ... before which byte and segment */
     uint32_t end_off;           /* bytes of `end` that it shows; written before it */
     _Atomic(struct sf_chunk *) end; /* stored with release, last; NULL: it is open */
-    uint64_t first;             /* the writer's: messages in the log before it */
+    uint64_t first;             /* messages in the log before it */
+    uint64_t first_bytes;       /* their payload */
 };
 
 /* The window that is this item of a pipe. */

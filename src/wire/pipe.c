@@ -50,6 +50,59 @@ void sf_pipe_unref(struct sf_pipe *p)
     sf_free(p);
 }
 
+static inline uint64_t count_of(const _Atomic uint64_t *n)
+{
+    return atomic_load_explicit(n, memory_order_relaxed);
+}
+
+/* One thread at a time counts, so that this is no more than two additions. */
+static inline void tally(struct sf_tally *t, uint64_t messages, uint64_t bytes)
+{
+    atomic_store_explicit(&t->messages, count_of(&t->messages) + messages, memory_order_relaxed);
+    atomic_store_explicit(&t->bytes, count_of(&t->bytes) + bytes, memory_order_relaxed);
+}
+
+/* Counts what an open window has shown so far. By the log's writer, or with cell_lock. */
+static void add_shown(struct sf_tally *t, const struct sf_window *w)
+{
+    const struct sf_tally *all = &w->log->pipe->put;
+
+    tally(t, count_of(&all->messages) - w->first, count_of(&all->bytes) - w->first_bytes);
+}
+
+void sf_pipe_set_window(struct sf_pipe *p, struct sf_window *w)
+{
+    struct sf_window *was = p->window;
+
+    sf_lock_take(&p->cell_lock);
+    if (was) {
+        add_shown(&p->put, was);
+        p->written += was->log->pipe->written - was->first;
+    }
+    p->window = w;
+    sf_lock_drop(&p->cell_lock);
+}
+
+void sf_pipe_flow(struct sf_pipe *p, struct sf_flow *f)
+{
+    struct sf_tally put;
+    uint64_t gone;
+
+    f->took = count_of(&p->got.messages);
+    f->took_bytes = count_of(&p->got.bytes);
+    f->replaced = count_of(&p->replaced);
+    sf_lock_take(&p->cell_lock);
+    atomic_init(&put.messages, count_of(&p->put.messages));
+    atomic_init(&put.bytes, count_of(&p->put.bytes));
+    if (p->window)
+        add_shown(&put, p->window);
+    sf_lock_drop(&p->cell_lock);
+    f->put = count_of(&put.messages);
+    f->put_bytes = count_of(&put.bytes);
+    gone = f->took + f->replaced;
+    f->depth = f->put > gone ? f->put - gone : 0; /* they may not be of the same moment */
+}
+
 void sf_pipe_set_mark(struct sf_pipe *p, int end, int messages)
 {
     int a, b, all;
@@ -216,7 +269,7 @@ uint64_t sf_pipe_room(struct sf_pipe *p)
     return depth < (uint64_t)mark ? (uint64_t)mark - depth : 0;
 }
 
-void sf_pipe_commit(struct sf_pipe *p)
+static void commit(struct sf_pipe *p)
 {
     struct sf_chunk *first = p->msg_chunk;
 
@@ -235,6 +288,14 @@ void sf_pipe_commit(struct sf_pipe *p)
     p->open = false;
     p->open_bytes = 0;
     p->written++;
+}
+
+void sf_pipe_commit(struct sf_pipe *p)
+{
+    if (!p->command)
+        tally(&p->put, 1, p->open_bytes);
+    p->command = false;
+    commit(p);
 }
 
 void sf_pipe_publish(struct sf_pipe *p)
@@ -263,6 +324,12 @@ static void add_segment(struct sf_pipe *p, uint8_t *data, uint64_t size, struct 
     atomic_store_explicit(&p->tail->n_segs, n + 1, memory_order_release);
 }
 
+/* The message in the cell is no more. Under cell_lock. */
+static void count_replaced(struct sf_pipe *p)
+{
+    atomic_store_explicit(&p->replaced, count_of(&p->replaced) + 1, memory_order_relaxed);
+}
+
 /* Replaces the newest message. */
 static int put_cell(struct sf_pipe *p, struct sf_msg *m)
 {
@@ -271,11 +338,14 @@ static int put_cell(struct sf_pipe *p, struct sf_msg *m)
 
     sf_msg_share(&copy, m);
     copy.flags = 0;
+    tally(&p->put, 1, sf_msg_size(m));
     sf_lock_take(&p->cell_lock);
     had = p->has_cell;
     old = p->cell;
     p->cell = copy;
     p->has_cell = true;
+    if (had)
+        count_replaced(p);
     sf_lock_drop(&p->cell_lock);
     if (had)
         sf_msg_close(&old);
@@ -324,7 +394,7 @@ static int put_bytes(struct sf_pipe *p, struct sf_msg *m, unsigned flags)
             memcpy(p->tail->bytes + p->fill, sf_msg_data(m), size);
         p->fill += (uint32_t)size;
     }
-    p->written_bytes += size;
+    p->open_bytes += size;
     p->open = true;
     return 0;
 }
@@ -414,7 +484,7 @@ int sf_pipe_put_command(struct sf_pipe *p, const char *name, const void *body, s
         p->written++;
     } else {
         p->fill += (uint32_t)(head + all);
-        sf_pipe_commit(p);
+        commit(p);
     }
     sf_pipe_publish(p);
     return 0;
@@ -444,7 +514,7 @@ void sf_pipe_rollback(struct sf_pipe *p)
     p->tail = c;
     p->fill = p->msg_at;
     p->raw = 0;
-    p->open = false;
+    p->open = p->command = false;
     p->open_bytes = 0;
 }
 
@@ -483,13 +553,20 @@ uint8_t *sf_pipe_raw(struct sf_pipe *p)
 
 void sf_pipe_accept(struct sf_pipe *p, size_t frame_bytes)
 {
+    uint8_t flags = sf_pipe_raw(p)[0];
+
+    if (flags & SF_FRAME_COMMAND)
+        p->command = !p->open;
+    else
+        p->open_bytes += frame_bytes - (flags & SF_FRAME_LONG ? SF_FRAME_HEADER_MAX : 2);
     p->fill += (uint32_t)frame_bytes;
     p->raw -= (uint32_t)frame_bytes;
     p->open = true;
 }
 
-void sf_pipe_accept_messages(struct sf_pipe *p, size_t bytes, uint64_t n)
+void sf_pipe_accept_messages(struct sf_pipe *p, size_t bytes, uint64_t payload, uint64_t n)
 {
+    tally(&p->put, n, payload);
     p->fill += (uint32_t)bytes;
     p->raw -= (uint32_t)bytes;
     p->msg_chunk = p->tail;
@@ -510,6 +587,7 @@ int sf_pipe_accept_segment(struct sf_pipe *p, size_t header, uint8_t *data, uint
             return err;
     }
     sf_pipe_accept(p, header);
+    p->open_bytes += size;
     add_segment(p, data, size, owner);
     return 0;
 }
@@ -527,7 +605,8 @@ void sf_pipe_forget(struct sf_pipe *p)
         return;
     memmove(p->tail->bytes + p->msg_at, p->tail->bytes + p->fill, p->raw);
     p->fill = p->msg_at;
-    p->open = false;
+    p->open = p->command = false;
+    p->open_bytes = 0;
 }
 
 void sf_pipe_discard(struct sf_pipe *p, size_t n)
@@ -733,8 +812,10 @@ static bool say_by_halves(struct sf_pipe *p)
 }
 
 /* One more message is the reader's. */
-static bool took_message(struct sf_pipe *p)
+static bool took_message(struct sf_pipe *p, uint8_t flags, uint64_t bytes)
 {
+    if (!(flags & SF_FRAME_COMMAND))
+        tally(&p->got, 1, bytes);
     if (atomic_load_explicit(&p->half, memory_order_relaxed) == 0)
         halve(p);
     p->took++;
@@ -755,13 +836,15 @@ static void fetch_cell(struct sf_pipe *p)
     if (!had)
         return;
     if (put_bytes(p, &m, 0) == 0) {
-        sf_pipe_commit(p);
+        commit(p); /* its writer has counted it */
         sf_pipe_publish(p);
     } else { /* it may be the last for long: back it goes, unless there is a newer one */
         sf_lock_take(&p->cell_lock);
         had = p->has_cell;
         if (!had)
             p->cell = m;
+        else
+            count_replaced(p);
         p->has_cell = true;
         sf_lock_drop(&p->cell_lock);
         if (!had)
@@ -825,6 +908,8 @@ static int get_cell(struct sf_pipe *p, struct sf_msg *m)
         err = 0;
     }
     sf_lock_drop(&p->cell_lock);
+    if (err == 0)
+        tally(&p->got, 1, sf_msg_size(m));
     return err;
 }
 
@@ -927,9 +1012,12 @@ static inline int get(struct sf_pipe *p, struct sf_msg *m, bool *credit, bool br
             return 0; /* stands in the middle of a message and is not one itself */
     } else {
         p->inside = f.flags & SF_FRAME_MORE;
+        p->inside_bytes += f.size;
     }
-    if (!p->inside)
-        *credit = took_message(p);
+    if (!p->inside) {
+        *credit = took_message(p, f.flags, p->inside_bytes);
+        p->inside_bytes = 0;
+    }
     if (f.segment && at.chunk != at.item && !p->inside)
         let_go(p); /* so that the bytes are the message's alone when all have it */
     return 0;
@@ -1076,7 +1164,7 @@ static void pass(struct sf_place *at, uint64_t *in_seg, uint64_t n)
 static bool acknowledge(struct sf_pipe *p)
 {
     struct sf_place at = here(p);
-    uint64_t bytes = 0;
+    uint64_t bytes = 0, payload = 0;
     bool tell = false;
 
     while (bytes < p->sent_ahead && at.item && settle(&at)) {
@@ -1084,6 +1172,7 @@ static bool acknowledge(struct sf_pipe *p)
 
         walk(&at, &f);
         bytes += f.header_size + f.size;
+        payload += f.size;
         if (bytes > p->sent_ahead)
             break;
         if (f.flags & SF_FRAME_MORE)
@@ -1091,7 +1180,8 @@ static bool acknowledge(struct sf_pipe *p)
         release_chunks(p, &at);
         p->sent_ahead -= bytes;
         bytes = 0;
-        tell |= took_message(p);
+        tell |= took_message(p, f.flags, payload);
+        payload = 0;
     }
     return tell;
 }
@@ -1119,6 +1209,8 @@ bool sf_pipe_sent_all(struct sf_pipe *p, bool *credit)
     p->sent.item = NULL;
     p->sent_in_seg = p->sent_ahead = 0;
     p->took = p->written;
+    atomic_store_explicit(&p->got.messages, count_of(&p->put.messages), memory_order_relaxed);
+    atomic_store_explicit(&p->got.bytes, count_of(&p->put.bytes), memory_order_relaxed);
     if (atomic_load_explicit(&p->half, memory_order_relaxed) == 0)
         halve(p);
     *credit = say_by_halves(p);
@@ -1164,7 +1256,7 @@ int sf_pipe_next_frame(struct sf_pipe *p, uint8_t *flags, const uint8_t **data, 
 bool sf_pipe_sent_messages(struct sf_pipe *p, uint64_t n)
 {
     struct sf_place at = here(p);
-    uint64_t bytes = 0;
+    uint64_t bytes = 0, payload = 0;
     bool tell = false;
 
     while (n && at.item && settle(&at)) {
@@ -1172,13 +1264,15 @@ bool sf_pipe_sent_messages(struct sf_pipe *p, uint64_t n)
 
         walk(&at, &f);
         bytes += f.header_size + f.size;
+        payload += f.size;
         if (f.flags & SF_FRAME_MORE)
             continue;
         release_chunks(p, &at);
         p->sent_ahead -= bytes;
         bytes = 0;
         n--;
-        tell |= took_message(p);
+        tell |= took_message(p, f.flags, payload);
+        payload = 0;
     }
     return tell;
 }

@@ -40,6 +40,19 @@ struct sf_place {
     uint32_t off, seg;
 };
 
+/* Counts the messages that one side has moved, and their payload. Any thread reads. */
+struct sf_tally {
+    _Atomic uint64_t messages, bytes;
+};
+
+/* What has gone through a pipe, ever: messages of the application and their bytes, no commands. */
+struct sf_flow {
+    uint64_t put, put_bytes;
+    uint64_t took, took_bytes; /* by the reader, whatever became of them then */
+    uint64_t replaced;         /* SIFR_CONFLATE: by newer ones, before they were taken */
+    uint64_t depth;            /* put, and neither taken nor replaced */
+};
+
 struct sf_pipe {
     /* The writer's. */
     struct sf_chunk *tail;      /* the pipe owns all chunks from head to tail */
@@ -52,9 +65,10 @@ struct sf_pipe {
     bool open;                  /* frames of an incomplete message are in */
     bool dirty;                 /* commits that `done` does not show yet */
     bool bulk;                  /* bytes arrive in large amounts */
-    uint64_t open_bytes;        /* of the message under way */
-    uint64_t written;           /* messages, ever */
-    uint64_t written_bytes;     /* payload, ever */
+    bool command;               /* what is committed next is one */
+    uint64_t open_bytes;        /* payload of the message under way */
+    uint64_t written;           /* messages and commands, ever */
+    struct sf_tally put;
     uint64_t taken_seen;        /* `taken`, when last looked at */
     struct sf_meta *meta;       /* shares; for new chunks */
     struct sf_window *window;   /* the tail, while it shows all that a log gets (log.h), or NULL */
@@ -69,17 +83,20 @@ struct sf_pipe {
     _Atomic int wants_room; /* the writer has found no room; the reader that clears it must tell it */
     _Atomic uint64_t half;  /* taken messages are told so many at a time; 0: not settled yet */
     _Atomic int marks[2];   /* of the two ends: SNDHWM, RCVHWM; what `mark` is made of */
-    struct sf_lock cell_lock; /* guards cell and has_cell */
+    struct sf_lock cell_lock; /* guards cell and has_cell, and for others window and put */
     struct sf_msg cell;       /* SIFR_CONFLATE: the newest message, not in the chunks yet */
     bool has_cell;
+    _Atomic uint64_t replaced; /* messages in the cell; stored under cell_lock */
     bool conflate; /* fixed at birth */
     _Atomic uint32_t refs;
     _Atomic(struct sf_chunk *) first; /* the first chunk ever; NULL before */
 
     /* The reader's. */
     _Alignas(64) struct sf_place at; /* next frame; for a drainer, the first not accepted */
-    uint64_t took;                   /* messages, ever */
+    uint64_t took;                   /* messages and commands, ever */
     bool inside;                     /* of a message: the next frame is not its first */
+    uint64_t inside_bytes;           /* payload of its frames so far */
+    struct sf_tally got;
     struct sf_pins *pins;            /* shares; NULL: nothing is counted. Set before any read. */
     uint32_t slices;                 /* cut of the chunk */
     uint64_t sliced_bytes;           /* and their size */
@@ -95,6 +112,9 @@ struct sf_pipe {
 int sf_pipe_new(struct sf_pipe **out, bool conflate);
 struct sf_pipe *sf_pipe_ref(struct sf_pipe *p);
 void sf_pipe_unref(struct sf_pipe *p); /* NULL is allowed; the last frees all that is in it */
+
+/* What has gone through so far. Any thread; exact when neither side is at work. */
+void sf_pipe_flow(struct sf_pipe *p, struct sf_flow *f);
 
 /* Sets one end's mark (0: the sender's, 1: the reader's; -1: that end has no say). Any thread. */
 void sf_pipe_set_mark(struct sf_pipe *p, int end, int messages);
@@ -135,18 +155,21 @@ int sf_pipe_reserve(struct sf_pipe *p, size_t need);
 /* For log.c: puts the frames of the message under way into `to`, too. 0 or -ENOMEM (then none). */
 int sf_pipe_copy_begun(struct sf_pipe *p, struct sf_pipe *to);
 
+/* For log.c: shows this window from now on (NULL: none); what the last one has shown is its own. */
+void sf_pipe_set_window(struct sf_pipe *p, struct sf_window *w);
+
 /* For log.c: puts a window behind all that is written; no message is under way. */
 void sf_pipe_append(struct sf_pipe *p, struct sf_chunk *item);
 
-/* Messages in the pipe, as far as the reader has said. */
+/* Messages and commands in the pipe, as far as the reader has said. */
 uint64_t sf_pipe_depth(struct sf_pipe *p);
 
 /* Bytes as they come from a stream: see src/core/recv.c, the only caller. */
 int sf_pipe_space(struct sf_pipe *p, size_t min, uint8_t **at, size_t *room); /* 0 or -ENOMEM */
 uint8_t *sf_pipe_raw(struct sf_pipe *p); /* the first raw byte; p->raw are there */
 void sf_pipe_accept(struct sf_pipe *p, size_t frame_bytes); /* raw bytes become frames */
-/* Nothing being open, `bytes` raw ones become `n` whole messages. */
-void sf_pipe_accept_messages(struct sf_pipe *p, size_t bytes, uint64_t n);
+/* Nothing being open, `bytes` raw ones, `payload` behind headers, become `n` whole messages. */
+void sf_pipe_accept_messages(struct sf_pipe *p, size_t bytes, uint64_t payload, uint64_t n);
 /* Accepts a header of the raw bytes whose payload is `owner`'s (takes over the reference). 0 or -ENOMEM. */
 int sf_pipe_accept_segment(struct sf_pipe *p, size_t header, uint8_t *data, uint64_t size,
                            struct sf_owner *owner);
@@ -222,7 +245,7 @@ bool sf_pipe_sent_messages(struct sf_pipe *p, uint64_t n);
  */
 void sf_pipe_recycle(struct sf_pipe *p);
 
-/* Drops all that is published: number of messages. `*credit` as in sf_pipe_get. */
+/* Drops all that is published: number of messages and commands. `*credit` as in sf_pipe_get. */
 uint64_t sf_pipe_drop(struct sf_pipe *p, bool *credit);
 
 #endif
