@@ -33,8 +33,10 @@ void sf_fanout_go_on(struct sf_fanout *f, struct sf_peer *p)
 void sf_fanout_give(struct sf_socket *s, struct sf_fanout *f, struct sf_peer *p, struct sf_msg *m,
                     bool more)
 {
-    if (sf_peer_put(p, m, more) != 0) {
-        s->drops++;
+    int err = sf_peer_put(p, m, more);
+
+    if (err) {
+        sf_drop(s, sf_drop_of(err));
     } else if (more) {
         sf_fanout_go_on(f, p);
     }
@@ -43,7 +45,7 @@ void sf_fanout_give(struct sf_socket *s, struct sf_fanout *f, struct sf_peer *p,
 void sf_fanout_spread(struct sf_socket *s, struct sf_fanout *f, struct sf_group *g,
                       struct sf_msg *m, bool more)
 {
-    if (sf_crowd_put(g->crowd, m, more, &s->drops) == 0 && more)
+    if (sf_crowd_put(g->crowd, m, more, s->drops) == 0 && more)
         sf_list_push(&f->crowds, &g->taking);
 }
 
@@ -59,13 +61,13 @@ void sf_fanout_rest(struct sf_socket *s, struct sf_fanout *f, struct sf_msg *m, 
             p->out_active = false;
         }
         if (err)
-            s->drops++;
+            sf_drop(s, sf_drop_of(err));
     }
     SF_LIST_EACH(it, after, &f->crowds)
     {
         struct sf_group *g = SF_CONTAINER(it, struct sf_group, taking);
 
-        if (sf_crowd_put(g->crowd, m, more, &s->drops) != 0 || !more)
+        if (sf_crowd_put(g->crowd, m, more, s->drops) != 0 || !more)
             sf_list_remove(it);
     }
     f->open = more;

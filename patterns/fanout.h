@@ -32,7 +32,7 @@ static inline void sf_fanout_offer(struct sf_socket *s, struct sf_fanout *f, str
     if (sf_peer_room(p))
         sf_fanout_give(s, f, p, m, more);
     else
-        s->drops++;
+        sf_drop(s, SF_DROP_NO_ROOM);
 }
 
 /* The peer has the frames so far of the message begun: it gets the rest, too. */

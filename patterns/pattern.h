@@ -1,6 +1,7 @@
 #ifndef SF_PATTERNS_PATTERN_H
 #define SF_PATTERNS_PATTERN_H
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -39,17 +40,46 @@ struct sf_peer {
     bool subscribes_all; /* an unversioned ZMTP 1.0 subscriber, which filters for itself */
 };
 
+/*
+ * Why a message is gone of which nobody was told. What a publisher sends that
+ * no one has asked for is not lost: it had nowhere to go.
+ */
+enum sf_drop {
+    SF_DROP_UNFINISHED,  /* its end will never come: the frames so far were taken back */
+    SF_DROP_NO_ROOM,     /* the mark of the one it was for was reached */
+    SF_DROP_UNROUTABLE,  /* the one it was for is not there */
+    SF_DROP_UNWANTED,    /* came, but this socket takes no such: not subscribed to, no reply */
+    SF_DROP_REFUSED,     /* came against the rules: no envelope, too large, no frame */
+    SF_DROP_NO_MEMORY,
+    SF_DROP_REPLACED,    /* SIFR_CONFLATE: by a newer one */
+    SF_DROP_DISCARDED,   /* its queue has gone: close, disconnect, linger was over */
+    SF_DROP_GIVEN_UP,    /* it has cost its connection three times */
+    SF_DROPS,
+};
+
 /* What patterns see of a socket; the core's struct begins with it. */
 struct sf_socket {
     const struct sf_pattern *pattern;
     void *state;          /* pattern->size bytes, zeroed before init */
     struct sf_list peers; /* struct sf_peer.node: all that attach has accepted */
     bool conflate;        /* SIFR_CONFLATE is set */
-    uint64_t drops;       /* messages that found no room or no taker; patterns count here */
+    uint64_t drops[SF_DROPS]; /* messages; all under the turn is counted here */
 };
 
+/* A message is lost: `why` is a reason, or sf_drop_of an error that is swallowed. */
+static inline void sf_drop(struct sf_socket *s, enum sf_drop why)
+{
+    s->drops[why]++;
+}
+
+/* Of sf_peer_put. */
+static inline enum sf_drop sf_drop_of(int err)
+{
+    return err == -ENOMEM ? SF_DROP_NO_MEMORY : SF_DROP_UNROUTABLE;
+}
+
 /*
- * Peers. The functions below are the core's (core/peer.c).
+ * Peers. The functions below are the core's (core/link.c).
  *
  * A message is put frame by frame; the reader sees it when its last frame is
  * in. sf_peer_room asks whether a new message may begin (high-water mark);
@@ -67,7 +97,7 @@ int sf_peer_put(struct sf_peer *p, struct sf_msg *m, bool more);
 /* Appends the command `name` ("SUBSCRIBE", "CANCEL") with its body, whatever the mark: 0, -ENOMEM. */
 int sf_peer_command(struct sf_peer *p, const char *name, const void *body, size_t size);
 
-/* Takes back the frames of a message that is not complete; harmless when there is none. */
+/* Takes back the frames of a message that is not complete, and counts it; harmless if none is. */
 void sf_peer_rollback(struct sf_peer *p);
 
 /*
@@ -126,9 +156,9 @@ bool sf_crowd_room(struct sf_crowd *c);
 /*
  * Puts one frame to all members that had room when its message began. Shares
  * large bytes. 0, -EAGAIN (first frames: nobody has room), -ENOMEM (the message
- * so far is taken back). `*missed` grows by the members that lose the message.
+ * so far is taken back). `drops` counts the members that lose the message, by enum sf_drop.
  */
-int sf_crowd_put(struct sf_crowd *c, struct sf_msg *m, bool more, uint64_t *missed);
+int sf_crowd_put(struct sf_crowd *c, struct sf_msg *m, bool more, uint64_t *drops);
 
 enum {
     SF_PATTERN_IDENTITY = 1, /* announces its routing id */

@@ -132,7 +132,7 @@ static int find_request(struct sf_socket *s, struct sf_msg *m)
             a->state = READING;
             break;
         }
-        s->drops++;
+        sf_drop(s, err == -ENOMEM ? SF_DROP_NO_MEMORY : SF_DROP_REFUSED);
         drop_envelope(a);
         sf_collect_skip(&a->in, m);
         if (err == -ENOMEM)
@@ -177,12 +177,15 @@ static int rep_send(struct sf_socket *s, struct sf_msg *m, bool more, bool wait)
     if (a->state == IDLE || a->state == READING)
         return -SIFR_EFSM;
     if (a->state == DUE) {
-        if (a->to && (a->to->ended || !sf_peer_room(a->to)))
+        if (a->to && !a->to->ended && !sf_peer_room(a->to)) {
+            sf_drop(s, SF_DROP_NO_ROOM);
             a->to = NULL;
+        } else if (!a->to || a->to->ended) {
+            sf_drop(s, SF_DROP_UNROUTABLE);
+            a->to = NULL;
+        }
         if (a->to)
             err = put_start(a, m, more);
-        else
-            s->drops++;
         if (err == -ENOMEM)
             return err;
         drop_envelope(a);
@@ -192,7 +195,7 @@ static int rep_send(struct sf_socket *s, struct sf_msg *m, bool more, bool wait)
     }
     if (err) {
         a->to = NULL;
-        s->drops++;
+        sf_drop(s, sf_drop_of(err));
     }
     if (!more) {
         a->to = NULL;

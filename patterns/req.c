@@ -78,13 +78,15 @@ static void req_writable(struct sf_socket *s, struct sf_peer *p)
 }
 
 /* Everything received so far answers no question that is still open. */
-static void discard_received(struct req *q)
+static void discard_received(struct sf_socket *s)
 {
+    struct req *q = s->state;
     struct sf_msg m;
 
     sf_msg_init(&m);
     while (sf_collect_recv(&q->in, &m, NULL) == 0)
-        ;
+        if (!sf_msg_more(&m))
+            sf_drop(s, SF_DROP_UNWANTED);
     sf_msg_close(&m);
 }
 
@@ -110,15 +112,16 @@ static int put_start(struct req *q, struct sf_peer *p, struct sf_msg *m, bool mo
     return err ? err : sf_peer_put(p, m, more);
 }
 
-static int begin_request(struct req *q, struct sf_msg *m, bool more)
+static int begin_request(struct sf_socket *s, struct sf_msg *m, bool more)
 {
+    struct req *q = s->state;
     struct sf_peer *p;
     int err;
 
     if (q->state != READY && !q->relaxed)
         return -SIFR_EFSM;
     while ((p = sf_rotate_pick(&q->out))) {
-        discard_received(q);
+        discard_received(s);
         err = put_start(q, p, m, more);
         if (err == 0) {
             sf_rotate_took(&q->out, p, more);
@@ -142,7 +145,7 @@ static int req_send(struct sf_socket *s, struct sf_msg *m, bool more, bool wait)
     int err;
 
     if (q->state != ASKING)
-        return begin_request(q, m, more);
+        return begin_request(s, m, more);
     err = sf_rotate_send(&q->out, m, more, wait);
     if (!more && err == 0)
         q->state = WAITING;
@@ -178,7 +181,7 @@ static int find_reply(struct sf_socket *s, struct sf_msg *m)
         if (open_reply(q, m, from)) {
             q->state = READING;
         } else {
-            s->drops++;
+            sf_drop(s, SF_DROP_UNWANTED);
             sf_collect_skip(&q->in, m);
         }
     }

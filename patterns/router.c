@@ -192,13 +192,14 @@ static void end_farewell(struct router *r, struct sf_peer *p)
 }
 
 /* What came from a peer that never had a name. */
-static void discard_received(struct sf_peer *p)
+static void discard_received(struct sf_socket *s, struct sf_peer *p)
 {
     struct sf_msg m;
 
     sf_msg_init(&m);
     while (sf_peer_get(p, &m) == 0)
-        ;
+        if (!sf_msg_more(&m))
+            sf_drop(s, SF_DROP_UNWANTED);
     sf_msg_close(&m);
 }
 
@@ -211,7 +212,7 @@ static void router_ended(struct sf_socket *s, struct sf_peer *p)
         sf_peer_rollback(p);
     leave(r, p);
     if (own->id.size == 0) {
-        discard_received(p);
+        discard_received(s, p);
         return;
     }
     sf_collect_ended(&r->in, p);
@@ -270,10 +271,11 @@ static int send_id(struct sf_socket *s, struct sf_msg *m, bool more)
     if (p && !sf_peer_room(p)) {
         if (r->mandatory)
             return -EAGAIN;
+        sf_drop(s, SF_DROP_NO_ROOM);
         p = NULL;
+    } else if (!p) {
+        sf_drop(s, SF_DROP_UNROUTABLE);
     }
-    if (!p)
-        s->drops++;
     r->to = p;
     r->sending = true;
     return 0;
@@ -291,7 +293,7 @@ static int router_send(struct sf_socket *s, struct sf_msg *m, bool more, bool wa
         err = sf_peer_put(r->to, m, more);
     if (err) {
         r->to = NULL;
-        s->drops++;
+        sf_drop(s, sf_drop_of(err));
     }
     if (!more) {
         r->to = NULL;
@@ -366,7 +368,7 @@ static int look_ahead(struct sf_socket *s)
                 r->ahead = BOTH;
                 return 0;
             }
-            s->drops++;
+            sf_drop(s, SF_DROP_NO_MEMORY);
             sf_collect_skip(&r->in, &r->body);
             return err;
         }

@@ -78,6 +78,7 @@ static int take_wanted(struct sf_socket *s, struct sf_msg *m)
     while (sf_collect_recv(&u->sub.in, m, NULL) == 0) {
         if (wanted(u, m))
             return 0;
+        sf_drop(s, SF_DROP_UNWANTED);
         sf_collect_skip(&u->sub.in, m);
     }
     return -EAGAIN;

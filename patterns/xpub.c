@@ -223,12 +223,14 @@ struct reading {
     struct sf_list frames; /* struct item.node: those for the application */
     bool first, asks;      /* at the first frame; the first frame was a request */
     bool bad;              /* no memory: the message is lost */
+    bool unwanted;         /* it has frames for an application that takes none */
 };
 
 static void keep_frame(struct sf_xpub *x, struct sf_peer *p, struct reading *g, struct sf_msg *m)
 {
     struct item *i;
 
+    g->unwanted |= x->deaf;
     if (x->deaf || g->bad)
         return;
     i = new_item(p, false);
@@ -253,7 +255,9 @@ static void end_message(struct sf_socket *s, struct reading *g)
             queue_item(s->state, i);
     }
     if (g->bad)
-        s->drops++;
+        sf_drop(s, SF_DROP_NO_MEMORY);
+    if (g->unwanted)
+        sf_drop(s, SF_DROP_UNWANTED);
 }
 
 /* A request in a message with user frames stays in it as well: its last frame may not be missing. */

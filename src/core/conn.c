@@ -1,6 +1,7 @@
 /* One connection: its states, from the first octet to the last. */
 #include "core/conn.h"
 #include "base/alloc.h"
+#include "core/counters.h"
 #include "core/lease.h"
 #include "core/listener.h"
 #include "core/monitor.h"
@@ -263,7 +264,6 @@ static void drop_stream(struct sf_conn *c)
     atomic_store(&c->streaming, 0);
     c->lane.at = c->lane.size = 0;
     c->stage.at = c->stage.size = 0;
-    c->stash.at = c->stash.size = 0;
     c->in_frame_more = c->heard_message = false;
     c->frame_no = c->commands_inside = 0;
     c->message_bytes = 0;
@@ -339,8 +339,23 @@ static void rewind_out(struct sf_conn *c)
         if (sf_pipe_next_frame(p, &flags, &data, &size) != 0)
             return;
     } while (flags & SF_FRAME_MORE);
+    if (!(flags & SF_FRAME_COMMAND))
+        sf_counters_lost(c->socket, SF_DROP_GIVEN_UP, 1);
     if (sf_pipe_sent_messages(p, 1))
         sf_link_post(c->link, SF_EVENT_WRITABLE);
+}
+
+/* What is unsent is said anew to the next connection, or of no use to it. */
+static void drop_out(struct sf_conn *c)
+{
+    struct sf_flow before, after;
+    bool credit;
+
+    sf_pipe_flow(c->link->out, &before);
+    sf_pipe_drop(c->link->out, &credit);
+    sf_pipe_flow(c->link->out, &after);
+    if (after.took != before.took)
+        sf_counters_lost(c->socket, SF_DROP_DISCARDED, after.took - before.took);
 }
 
 /* The stream of this connection is no more; what the socket is to know of it. */
@@ -360,11 +375,8 @@ static void disconnected(struct sf_conn *c)
         if (has_notices(c, c->listener != NULL))
             put_notice(c, c->listener ? &c->profile->opt.disconnect : &c->profile->opt.hiccup);
         atomic_store(&c->link->up, 0);
-        if (c->socket->base.pattern->flags & SF_PATTERN_REPLAYS) {
-            bool credit;
-
-            sf_pipe_drop(c->link->out, &credit);
-        }
+        if (c->socket->base.pattern->flags & SF_PATTERN_REPLAYS)
+            drop_out(c);
         tell(c, SF_EVENT_CHANGED);
     }
 }
@@ -841,6 +853,7 @@ static int make_link(struct sf_conn *c)
     sf_pipe_set_mark(l->in, 1, o->rcv_hwm);
     sf_pipe_set_pins(l->in, c->socket->pins);
     atomic_store(&l->in->asleep, 1);
+    sf_counters_enter(l);
     c->link = l;
     return 0;
 }
@@ -916,6 +929,9 @@ static int become_ready(struct sf_conn *c)
     c->state = SF_CONN_READY;
     c->shake = NULL;
     c->attempt = 0;
+    if (c->was_ready)
+        sf_counters_reconnected(c->socket);
+    c->was_ready = true;
     sf_meta_unref(c->link->in->meta);
     c->link->in->meta = sf_meta_ref(c->meta);
     atomic_fetch_add(&c->link->joins, 1);

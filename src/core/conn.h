@@ -151,6 +151,7 @@ struct sf_conn {
     uint8_t first_size4;      /* REQ: its first frame had 4 octets */
     bool heard_message;       /* a whole one came over this stream */
     uint64_t message_bytes;   /* of it, so far */
+    enum sf_drop cut_by;      /* why the message coming in will not end, if the stream ends now */
     struct {                  /* a large frame on its way into a block of its own */
         struct sf_owner *owner; /* owns, or NULL */
         uint64_t size, got;
@@ -165,6 +166,7 @@ struct sf_conn {
     unsigned breaks;             /* connections that were lost within the message sent first then */
     uint64_t breaks_at;          /* its number */
     bool was_up;                 /* a connection has been established once in this round */
+    bool was_ready;              /* a handshake has been completed once */
 
     /* What was accepted. */
     struct sf_listener *listener; /* shares */

@@ -381,6 +381,10 @@ bool sf_crowd_leave(struct sf_crowd *c, struct sf_peer *p)
     struct sf_member *m = l->member;
     int begun = m->state == OPEN && !p->ended ? sf_log_part(l->out) : 0;
 
+    if (begun < 0)
+        sf_drop(&l->socket->base, SF_DROP_NO_MEMORY);
+    else if (m->state == OPEN && p->ended && c->begun)
+        sf_drop(&l->socket->base, SF_DROP_UNFINISHED);
     leave_state(c, m);
     c->n_members--;
     if (!l->conn)
@@ -442,7 +446,7 @@ bool sf_crowd_room(struct sf_crowd *c)
 }
 
 /* Opens and closes windows, so that those are open whose pipes have room (and there is memory). */
-static void begin(struct sf_crowd *c, size_t size, uint64_t *missed)
+static void begin(struct sf_crowd *c, size_t size, uint64_t *drops)
 {
     while (limit_reached(c))
         if (!still_has_room(c, c->heap[0]))
@@ -453,9 +457,9 @@ static void begin(struct sf_crowd *c, size_t size, uint64_t *missed)
         if (!sf_pipe_has_room(m->link->out))
             become(c, m, FULL);
         else if (open_window(c, m, size) != 0)
-            (*missed)++;
+            drops[SF_DROP_NO_MEMORY]++;
     }
-    *missed += c->n_full;
+    drops[SF_DROP_NO_ROOM] += c->n_full;
 }
 
 /* The message is whole: those who read, or will read, are told. */
@@ -476,17 +480,17 @@ static void tell(struct sf_crowd *c)
     }
 }
 
-int sf_crowd_put(struct sf_crowd *c, struct sf_msg *m, bool more, uint64_t *missed)
+int sf_crowd_put(struct sf_crowd *c, struct sf_msg *m, bool more, uint64_t *drops)
 {
     if (!c->begun)
-        begin(c, sf_msg_size(m), missed);
+        begin(c, sf_msg_size(m), drops);
     c->begun = false;
     if (sf_list_empty(&c->open)) {
         sf_pipe_rollback(c->log->pipe); /* the last of those it was for has gone */
         return -EAGAIN;
     }
     if (sf_log_put(c->log, m, more) != 0) {
-        *missed += c->n_heap;
+        drops[SF_DROP_NO_MEMORY] += c->n_heap;
         return -ENOMEM;
     }
     c->begun = more;

@@ -2,6 +2,7 @@
 #include "core/link.h"
 #include "base/alloc.h"
 #include "core/conn.h"
+#include "core/counters.h"
 #include "core/lease.h"
 #include "core/socket.h"
 #include "wire/frame.h"
@@ -31,6 +32,7 @@ int sf_link_new(struct sf_link **out, struct sifr_socket *s)
     sf_list_init(&l->parked);
     sf_list_init(&l->pending);
     sf_list_init(&l->leased);
+    sf_list_init(&l->counted);
     *out = l;
     return 0;
 }
@@ -45,6 +47,7 @@ void sf_link_unref(struct sf_link *l)
 {
     if (!l || atomic_fetch_sub_explicit(&l->refs, 1, memory_order_acq_rel) != 1)
         return;
+    sf_counters_settle(l);
     sf_pipe_unref(l->in);
     sf_pipe_unref(l->out);
     if (l->conn)
@@ -94,6 +97,19 @@ void sf_link_connect(struct sf_link *l, struct sf_conn *c)
     l->direct = !(l->socket->base.pattern->flags & SF_PATTERN_FANOUT);
 }
 
+/*
+ * What was begun will not be ended. In a queue that conflates nothing is begun,
+ * and its chunks are the reader's.
+ */
+static void take_back(struct sf_link *l)
+{
+    if (l->out->conflate)
+        return;
+    if (l->out->open)
+        sf_drop(&l->socket->base, SF_DROP_UNFINISHED);
+    sf_pipe_rollback(l->out);
+}
+
 bool sf_peer_room(struct sf_peer *p)
 {
     return !p->ended && sf_pipe_has_room(sf_link_of(p)->out);
@@ -105,7 +121,7 @@ int sf_peer_put(struct sf_peer *p, struct sf_msg *m, bool more)
     int err;
 
     if (p->ended) {
-        sf_pipe_rollback(l->out);
+        take_back(l);
         return -EPIPE;
     }
     if (l->member)
@@ -140,7 +156,7 @@ int sf_peer_command(struct sf_peer *p, const char *name, const void *body, size_
 
 void sf_peer_rollback(struct sf_peer *p)
 {
-    sf_pipe_rollback(sf_link_of(p)->out);
+    take_back(sf_link_of(p));
 }
 
 /* Nothing is left to read of a peer that has ended: it goes when no slot runs. */

@@ -64,6 +64,10 @@ struct sf_link {
     uint8_t *learnt;         /* owns; inproc: the binder's routing id, under ctx.lock until CHANGED */
     size_t learnt_size;
     char *name;              /* owns; inproc: the name that was connected to, else NULL */
+
+    struct sf_list counted;   /* in sifr_socket.counts */
+    bool met;                 /* inproc: there is, or was, another end; set under ctx.lock */
+    _Atomic uint64_t unheard; /* messages for a socket that takes none; who reads the stream adds */
 };
 
 int sf_link_new(struct sf_link **out, struct sifr_socket *s); /* no pipes yet; 0 or -ENOMEM */

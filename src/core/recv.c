@@ -8,6 +8,7 @@
  */
 #include "base/alloc.h"
 #include "core/conn.h"
+#include "core/counters.h"
 #include "core/socket.h"
 #include "wire/command.h"
 
@@ -47,8 +48,45 @@ static void tell_readable(struct sf_conn *c)
         sf_socket_try(c->socket); /* subscriptions do not wait for the application */
 }
 
+/* Messages of which something has come, but that the socket will not get. */
+static void count_cut(struct sf_conn *c)
+{
+    const struct sf_pipe *p = c->link->in;
+    const uint8_t *at = p->raw ? sf_pipe_raw(c->link->in) : NULL;
+    bool within = p->open || c->big.owner || c->stash.size;
+    size_t left = c->big.owner ? 0 : p->raw;
+    struct sf_frame f;
+    uint64_t whole = 0;
+    int header;
+
+    if (c->cut_by != SF_DROP_UNFINISHED) { /* why is known: one is what it was about */
+        if (within || left)
+            sf_counters_lost(c->socket, c->cut_by, 1);
+        return;
+    }
+    /* Whole ones were kept back for want of room. */
+    while (left && (header = sf_frame_get(&f, at, left)) > 0 && left - (size_t)header >= f.size) {
+        if (!(f.flags & SF_FRAME_COMMAND)) {
+            within = f.flags & SF_FRAME_MORE;
+            whole += !within;
+        }
+        at += (size_t)header + f.size;
+        left -= (size_t)header + f.size;
+    }
+    if (left && !(at[0] & SF_FRAME_COMMAND))
+        within = true;
+    if (whole)
+        sf_counters_lost(c->socket, SF_DROP_DISCARDED, whole);
+    if (within)
+        sf_counters_lost(c->socket, SF_DROP_UNFINISHED, 1);
+}
+
 void sf_recv_abort(struct sf_conn *c)
 {
+    if (c->link && !(c->socket->base.pattern->flags & SF_PATTERN_DEAF))
+        count_cut(c);
+    c->cut_by = SF_DROP_UNFINISHED;
+    c->stash.at = c->stash.size = 0;
     if (c->big.owner)
         sf_owner_unref(c->big.owner);
     memset(&c->big, 0, sizeof c->big);
@@ -90,6 +128,15 @@ static int note_frame(struct sf_conn *c, const struct sf_frame *f)
     return 0;
 }
 
+/* A message has come to a socket that takes none. */
+static void count_unheard(struct sf_conn *c)
+{
+    _Atomic uint64_t *n = &c->link->unheard;
+
+    atomic_store_explicit(n, atomic_load_explicit(n, memory_order_relaxed) + 1,
+                          memory_order_relaxed);
+}
+
 /* A frame of a message is in. */
 static void passed_frame(struct sf_conn *c, unsigned flags)
 {
@@ -101,7 +148,9 @@ static void passed_frame(struct sf_conn *c, unsigned flags)
     c->frame_no = c->commands_inside = 0;
     c->message_bytes = 0;
     c->heard_message = true;
-    if (!(c->socket->base.pattern->flags & SF_PATTERN_DEAF))
+    if (c->socket->base.pattern->flags & SF_PATTERN_DEAF)
+        count_unheard(c);
+    else
         sf_pipe_commit(c->link->in);
 }
 
@@ -319,11 +368,11 @@ static int hop(struct sf_conn *c, size_t *missing)
             struct sf_msg m;
 
             err = sf_msg_init_copy(&m, sf_pipe_raw(p) + header, f.size);
-            if (err == 0) {
-                m.meta = sf_meta_ref(c->meta);
-                sf_pipe_put(p, &m, 0);
-                sf_msg_close(&m);
-            }
+            if (err)
+                break;
+            m.meta = sf_meta_ref(c->meta);
+            sf_pipe_put(p, &m, 0);
+            sf_msg_close(&m);
             sf_pipe_discard(p, (size_t)header + f.size);
             c->message_bytes = 0; /* each frame is a message of its own */
             heard = true;
@@ -380,6 +429,8 @@ static int hop_old(struct sf_conn *c)
         if (!c->in_frame_more) {
             c->message_bytes = 0;
             c->heard_message = true;
+            if (c->socket->base.pattern->flags & SF_PATTERN_DEAF)
+                count_unheard(c);
         }
     }
     if (b->at) { /* what is left moves to the front */
@@ -543,6 +594,7 @@ void sf_recv_fill(struct sf_conn *c)
             return;
         }
         if (err == -EPROTO) {
+            c->cut_by = SF_DROP_REFUSED;
             sf_conn_stop(c);
             return;
         }
@@ -554,6 +606,8 @@ void sf_recv_fill(struct sf_conn *c)
             return;
         }
         if (n <= 0) {
+            if (n == -ENOMEM)
+                c->cut_by = SF_DROP_NO_MEMORY;
             sf_conn_lost(c);
             return;
         }

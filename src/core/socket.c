@@ -110,6 +110,7 @@ static void init_socket(struct sifr_socket *s, struct sifr_ctx *ctx, const struc
     memset(&s->base, 0, sizeof s->base);
     s->base.pattern = pattern;
     sf_list_init(&s->base.peers);
+    sf_counters_init(&s->counts);
     s->ctx = ctx;
     sf_options_init(&s->opt);
     if (pattern->flags & SF_PATTERN_NO_LINGER)
@@ -600,7 +601,7 @@ static void take_one(struct sifr_socket *s, struct sf_link *l, uint32_t events)
             put_disconnect(s, l);
         l->peer.ended = true;
         l->peer.connected = false;
-        sf_pipe_rollback(l->out);
+        sf_peer_rollback(&l->peer);
         if (l->place == SF_LINK_ATTACHED && pattern->ended)
             pattern->ended(&s->base, &l->peer);
         if (l->place != SF_LINK_ATTACHED || !sf_peer_readable(&l->peer))
@@ -1278,6 +1279,7 @@ static int make_pipes(struct sifr_socket *s, struct sf_link *l)
     sf_pipe_set_mark(l->in, 1, s->opt.rcv_hwm);
     sf_pipe_set_pins(l->in, s->pins);
     atomic_store(&l->in->asleep, 1); /* nothing is there: its first message is news */
+    sf_counters_enter(l);
     return 0;
 }
 

@@ -9,6 +9,7 @@
 #include "base/fork.h"
 #include "base/list.h"
 #include "base/park.h"
+#include "core/counters.h"
 #include "core/ctx.h"
 #include "core/link.h"
 #include "core/option.h"
@@ -116,6 +117,7 @@ struct sifr_socket {
     struct sf_lock watch_lock;        /* guards watchers; makes a post and its write to fd one */
     struct sf_list watchers;
     _Atomic int hwm[2];               /* SNDHWM and RCVHWM, for inproc peers */
+    struct sf_count_sum counts;       /* and base.drops: sf_socket_counters */
     struct sf_lock monitor_lock;      /* guards monitor */
     struct sf_monitor *monitor;       /* owns, or NULL */
     _Atomic uint32_t monitored;       /* the events it wants */

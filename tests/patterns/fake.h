@@ -195,20 +195,20 @@ static inline bool fake_crowd_room(struct sf_crowd *c)
     return true;
 }
 
-static inline int fake_crowd_put(struct sf_crowd *c, struct sf_msg *m, bool more, uint64_t *missed)
+static inline int fake_crowd_put(struct sf_crowd *c, struct sf_msg *m, bool more, uint64_t *drops)
 {
     bool any = false;
 
     for (int i = 0; i < FAKE_PEERS; i++) {
         if (!c->begun) {
             c->takes[i] = c->members[i] && fake_room(c->members[i]);
-            *missed += c->members[i] && !c->takes[i];
+            drops[SF_DROP_NO_ROOM] += c->members[i] && !c->takes[i];
         }
         if (!c->members[i] || !c->takes[i])
             continue;
         if (fake_put(c->members[i], m, more) != 0) {
             c->takes[i] = false;
-            (*missed)++;
+            drops[SF_DROP_NO_MEMORY]++;
         }
         any |= c->takes[i];
     }

@@ -129,12 +129,13 @@ START_TEST(a_full_member_misses_and_is_counted)
     fakes[1].room = 1;
     for (int n = 0; n < 3; n++)
         ck_assert_int_eq(send_text("a|b"), 0);
-    ck_assert_uint_eq(sock.drops, 2);
+    ck_assert_uint_eq(sock.drops[SF_DROP_NO_ROOM], 2);
     ck_sent(1, "a|b");
     ck_sent(1, "nothing");
     fakes[2].broken = true;
     ck_assert_int_eq(send_text("a"), 0);
-    ck_assert_uint_eq(sock.drops, 3);
+    ck_assert_uint_eq(sock.drops[SF_DROP_NO_ROOM], 2);
+    ck_assert_uint_eq(sock.drops[SF_DROP_NO_MEMORY], 1);
     ck_sent(1, "a");
     close_socket();
 }

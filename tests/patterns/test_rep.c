@@ -33,7 +33,7 @@ START_TEST(a_request_without_delimiter_or_body_is_dropped_whole)
     arrive(0, "");
     arrive(0, "a|");
     ck_assert_int_eq(events(), 0);
-    ck_assert_uint_eq(sock.drops, 3);
+    ck_assert_uint_eq(sock.drops[SF_DROP_REFUSED], 3);
     arrive(0, "|good");
     ck_recv("good");
     close_socket();

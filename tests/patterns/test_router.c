@@ -86,7 +86,7 @@ START_TEST(without_mandatory_a_message_for_a_full_peer_is_dropped_whole)
     fakes[0].room = 1;
     ck_assert_int_eq(send_frame("y", false), 0);
     ck_sent(0, "nothing");
-    ck_assert_uint_eq(sock.drops, 1);
+    ck_assert_uint_eq(sock.drops[SF_DROP_NO_ROOM], 1);
     close_socket();
 }
 END_TEST

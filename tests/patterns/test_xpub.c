@@ -66,7 +66,7 @@ START_TEST(a_full_peer_misses_the_whole_message_and_a_newcomer_starts_with_the_n
     ck_sent(0, "c");
     ck_sent(1, "a|b");
     ck_sent(2, "c");
-    ck_assert_uint_eq(sock.drops, 1);
+    ck_assert_uint_eq(sock.drops[SF_DROP_NO_ROOM], 1);
     close_socket();
 }
 END_TEST
