@@ -112,7 +112,9 @@ static void take_back(struct sf_link *l)
 
 bool sf_peer_room(struct sf_peer *p)
 {
-    return !p->ended && sf_pipe_has_room(sf_link_of(p)->out);
+    struct sf_pipe *out = sf_link_of(p)->out;
+
+    return !p->ended && (sf_pipe_surely_has_room(out) || sf_pipe_has_room(out));
 }
 
 int sf_peer_put(struct sf_peer *p, struct sf_msg *m, bool more)
@@ -126,9 +128,12 @@ int sf_peer_put(struct sf_peer *p, struct sf_msg *m, bool more)
     }
     if (l->member)
         sf_crowd_step_aside(l->member);
+    else if (!more && sf_pipe_put_small(l->out, sf_msg_data(m), sf_msg_size(m)))
+        goto sent;
     err = sf_pipe_put(l->out, m, more ? SF_FRAME_MORE : 0);
     if (err)
         return err;
+sent:
     if (l->direct) {
         l->unflushed += sf_msg_size(m) + SF_FRAME_HEADER_MAX;
         if (!more)
@@ -186,6 +191,11 @@ int sf_peer_get(struct sf_peer *p, struct sf_msg *m)
     bool brief = m->flags & SF_MSG_BRIEF, credit;
 
     sf_msg_close(m);
+    if (brief && sf_pipe_get_small(l->in, m, &credit)) {
+        if (credit)
+            wake_writer(l);
+        return 0;
+    }
     while ((brief ? sf_pipe_get_brief : sf_pipe_get)(l->in, m, &credit) != 0) {
         if (credit)
             wake_writer(l);

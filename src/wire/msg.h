@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <sifr.h>
 
@@ -194,5 +195,24 @@ static inline bool sf_msg_more(const struct sf_msg *m)
 
 /* Cuts the first `n` bytes off; n <= size. */
 void sf_msg_cut(struct sf_msg *m, size_t n);
+
+/* At most SF_MSG_INLINE bytes, without a call: by blocks that overlap. */
+static inline void sf_msg_copy_small(uint8_t *to, const uint8_t *from, size_t n)
+{
+    if (n >= 16) {
+        memcpy(to, from, 16);
+        memcpy(to + n - 16, from + n - 16, 16);
+        to[16 < n ? 16 : 0] = from[16 < n ? 16 : 0]; /* of 33 the middle */
+    } else if (n >= 8) {
+        memcpy(to, from, 8);
+        memcpy(to + n - 8, from + n - 8, 8);
+    } else if (n >= 4) {
+        memcpy(to, from, 4);
+        memcpy(to + n - 4, from + n - 4, 4);
+    } else {
+        for (size_t i = 0; i < n; i++)
+            to[i] = from[i];
+    }
+}
 
 #endif

@@ -55,19 +55,12 @@ static inline uint64_t count_of(const _Atomic uint64_t *n)
     return atomic_load_explicit(n, memory_order_relaxed);
 }
 
-/* One thread at a time counts, so that this is no more than two additions. */
-static inline void tally(struct sf_tally *t, uint64_t messages, uint64_t bytes)
-{
-    atomic_store_explicit(&t->messages, count_of(&t->messages) + messages, memory_order_relaxed);
-    atomic_store_explicit(&t->bytes, count_of(&t->bytes) + bytes, memory_order_relaxed);
-}
-
 /* Counts what an open window has shown so far. By the log's writer, or with cell_lock. */
 static void add_shown(struct sf_tally *t, const struct sf_window *w)
 {
     const struct sf_tally *all = &w->log->pipe->put;
 
-    tally(t, count_of(&all->messages) - w->first, count_of(&all->bytes) - w->first_bytes);
+    sf_tally_add(t, count_of(&all->messages) - w->first, count_of(&all->bytes) - w->first_bytes);
 }
 
 void sf_pipe_set_window(struct sf_pipe *p, struct sf_window *w)
@@ -293,7 +286,7 @@ static void commit(struct sf_pipe *p)
 void sf_pipe_commit(struct sf_pipe *p)
 {
     if (!p->command)
-        tally(&p->put, 1, p->open_bytes);
+        sf_tally_add(&p->put, 1, p->open_bytes);
     p->command = false;
     commit(p);
 }
@@ -338,7 +331,7 @@ static int put_cell(struct sf_pipe *p, struct sf_msg *m)
 
     sf_msg_share(&copy, m);
     copy.flags = 0;
-    tally(&p->put, 1, sf_msg_size(m));
+    sf_tally_add(&p->put, 1, sf_msg_size(m));
     sf_lock_take(&p->cell_lock);
     had = p->has_cell;
     old = p->cell;
@@ -350,25 +343,6 @@ static int put_cell(struct sf_pipe *p, struct sf_msg *m)
     if (had)
         sf_msg_close(&old);
     return 0;
-}
-
-/* At most SF_MSG_INLINE bytes, without a call: by blocks that overlap. */
-static inline void copy_small(uint8_t *to, const uint8_t *from, size_t n)
-{
-    if (n >= 16) {
-        memcpy(to, from, 16);
-        memcpy(to + n - 16, from + n - 16, 16);
-        to[16 < n ? 16 : 0] = from[16 < n ? 16 : 0]; /* of 33 the middle */
-    } else if (n >= 8) {
-        memcpy(to, from, 8);
-        memcpy(to + n - 8, from + n - 8, 8);
-    } else if (n >= 4) {
-        memcpy(to, from, 4);
-        memcpy(to + n - 4, from + n - 4, 4);
-    } else {
-        for (size_t i = 0; i < n; i++)
-            to[i] = from[i];
-    }
 }
 
 static int put_bytes(struct sf_pipe *p, struct sf_msg *m, unsigned flags)
@@ -389,7 +363,7 @@ static int put_bytes(struct sf_pipe *p, struct sf_msg *m, unsigned flags)
         m->flags |= SF_MSG_SHARED;
     } else {
         if (size <= SF_MSG_INLINE)
-            copy_small(p->tail->bytes + p->fill, sf_msg_data(m), size);
+            sf_msg_copy_small(p->tail->bytes + p->fill, sf_msg_data(m), size);
         else
             memcpy(p->tail->bytes + p->fill, sf_msg_data(m), size);
         p->fill += (uint32_t)size;
@@ -566,7 +540,7 @@ void sf_pipe_accept(struct sf_pipe *p, size_t frame_bytes)
 
 void sf_pipe_accept_messages(struct sf_pipe *p, size_t bytes, uint64_t payload, uint64_t n)
 {
-    tally(&p->put, n, payload);
+    sf_tally_add(&p->put, n, payload);
     p->fill += (uint32_t)bytes;
     p->raw -= (uint32_t)bytes;
     p->msg_chunk = p->tail;
@@ -793,8 +767,7 @@ static void release_all(struct sf_pipe *p)
     }
 }
 
-/* Says what has been taken. True: the writer waits for room and is to be told. */
-static bool say_taken(struct sf_pipe *p)
+bool sf_pipe_say_taken(struct sf_pipe *p)
 {
     atomic_store_explicit(&p->taken, p->took, memory_order_release);
     atomic_thread_fence(memory_order_seq_cst);
@@ -802,20 +775,17 @@ static bool say_taken(struct sf_pipe *p)
            atomic_exchange_explicit(&p->wants_room, 0, memory_order_relaxed);
 }
 
-/* Says it every (mark+1)/2 messages. Result as say_taken. */
+/* Result as sf_pipe_say_taken. */
 static bool say_by_halves(struct sf_pipe *p)
 {
-    if (p->took - atomic_load_explicit(&p->taken, memory_order_relaxed) <
-        atomic_load_explicit(&p->half, memory_order_relaxed))
-        return false;
-    return say_taken(p);
+    return sf_pipe_says_taken(p) && sf_pipe_say_taken(p);
 }
 
 /* One more message is the reader's. */
 static bool took_message(struct sf_pipe *p, uint8_t flags, uint64_t bytes)
 {
     if (!(flags & SF_FRAME_COMMAND))
-        tally(&p->got, 1, bytes);
+        sf_tally_add(&p->got, 1, bytes);
     if (atomic_load_explicit(&p->half, memory_order_relaxed) == 0)
         halve(p);
     p->took++;
@@ -909,7 +879,7 @@ static int get_cell(struct sf_pipe *p, struct sf_msg *m)
     }
     sf_lock_drop(&p->cell_lock);
     if (err == 0)
-        tally(&p->got, 1, sf_msg_size(m));
+        sf_tally_add(&p->got, 1, sf_msg_size(m));
     return err;
 }
 
@@ -985,7 +955,7 @@ static inline int get(struct sf_pipe *p, struct sf_msg *m, bool *credit, bool br
     } else if (f.size <= SF_MSG_INLINE) {
         sf_msg_init(m);
         m->small_size = (uint8_t)f.size;
-        copy_small(m->small, f.data, f.size);
+        sf_msg_copy_small(m->small, f.data, f.size);
     } else if (f.segment) {
         if (at.chunk != at.item)
             sf_owner_ref(f.segment->owner); /* others read it too */

@@ -248,4 +248,88 @@ void sf_pipe_recycle(struct sf_pipe *p);
 /* Drops all that is published: number of messages and commands. `*credit` as in sf_pipe_get. */
 uint64_t sf_pipe_drop(struct sf_pipe *p, bool *credit);
 
+/* --- What most messages need of all that, without a call ---------------- */
+
+/* One thread at a time counts, so that this is no more than two additions. */
+static inline void sf_tally_add(struct sf_tally *t, uint64_t messages, uint64_t bytes)
+{
+    uint64_t m = atomic_load_explicit(&t->messages, memory_order_relaxed);
+    uint64_t b = atomic_load_explicit(&t->bytes, memory_order_relaxed);
+
+    atomic_store_explicit(&t->messages, m + messages, memory_order_relaxed);
+    atomic_store_explicit(&t->bytes, b + bytes, memory_order_relaxed);
+}
+
+/* Says what has been taken. True: the writer waits for room and is to be told. */
+bool sf_pipe_say_taken(struct sf_pipe *p);
+
+/* Whether that is to be said now: it is every (mark+1)/2 messages. */
+static inline bool sf_pipe_says_taken(const struct sf_pipe *p)
+{
+    return p->took - atomic_load_explicit(&p->taken, memory_order_relaxed) >=
+           atomic_load_explicit(&p->half, memory_order_relaxed);
+}
+
+/* sf_pipe_has_room, when the answer is yes and known. */
+static inline bool sf_pipe_surely_has_room(const struct sf_pipe *p)
+{
+    int mark = atomic_load_explicit(&p->mark, memory_order_relaxed);
+
+    return mark <= 0 || (!p->window && p->written - p->taken_seen < (uint64_t)mark);
+}
+
+/*
+ * sf_pipe_put of a message of one small frame into a chunk that has room. False: nothing was done,
+ * sf_pipe_put is to do it.
+ */
+static inline bool sf_pipe_put_small(struct sf_pipe *p, const uint8_t *data, size_t size)
+{
+    struct sf_chunk *c = p->tail;
+    uint8_t *to;
+
+    if (!c || size > 255 || p->open || p->dirty || p->conflate || p->shared || p->msg_chunk != c ||
+        p->raw || atomic_load_explicit(&c->n_segs, memory_order_relaxed) ||
+        p->fill + size + 2 + sizeof(struct sf_segment) > c->size)
+        return false;
+    to = c->bytes + p->fill;
+    to[0] = 0;
+    to[1] = (uint8_t)size;
+    if (size <= SF_MSG_INLINE)
+        sf_msg_copy_small(to + 2, data, size);
+    else
+        memcpy(to + 2, data, size);
+    p->fill += 2 + (uint32_t)size;
+    p->msg_at = p->fill;
+    p->written++;
+    sf_tally_add(&p->put, 1, size);
+    atomic_store_explicit(&c->done, p->fill, memory_order_release);
+    return true;
+}
+
+/*
+ * sf_pipe_get_brief of a message of one small frame that stands where the reader is. False: nothing
+ * was done, sf_pipe_get_brief is to do it.
+ */
+static inline bool sf_pipe_get_small(struct sf_pipe *p, struct sf_msg *m, bool *credit)
+{
+    struct sf_chunk *c = p->at.chunk;
+    uint32_t done;
+    uint8_t *b;
+
+    if (!c || p->at.item != c || p->inside ||
+        atomic_load_explicit(&p->half, memory_order_relaxed) == 0)
+        return false;
+    done = atomic_load_explicit(&c->done, memory_order_acquire) & (SF_CHUNK_FINAL - 1);
+    b = c->bytes + p->at.off;
+    if (p->at.off >= done || b[0]) /* long, of several frames, a command, or to be passed over */
+        return false;
+    sf_msg_init_slice(m, b + 2, b[1], NULL);
+    m->flags = SF_MSG_BRIEF;
+    p->at.off += 2u + b[1];
+    sf_tally_add(&p->got, 1, b[1]);
+    p->took++;
+    *credit = sf_pipe_says_taken(p) && sf_pipe_say_taken(p);
+    return true;
+}
+
 #endif
