@@ -782,10 +782,8 @@ static bool say_by_halves(struct sf_pipe *p)
 }
 
 /* One more message is the reader's. */
-static bool took_message(struct sf_pipe *p, uint8_t flags, uint64_t bytes)
+static bool took_message(struct sf_pipe *p)
 {
-    if (!(flags & SF_FRAME_COMMAND))
-        sf_tally_add(&p->got, 1, bytes);
     if (atomic_load_explicit(&p->half, memory_order_relaxed) == 0)
         halve(p);
     p->took++;
@@ -982,12 +980,10 @@ static inline int get(struct sf_pipe *p, struct sf_msg *m, bool *credit, bool br
             return 0; /* stands in the middle of a message and is not one itself */
     } else {
         p->inside = f.flags & SF_FRAME_MORE;
-        p->inside_bytes += f.size;
+        sf_tally_add(&p->got, !p->inside, f.size);
     }
-    if (!p->inside) {
-        *credit = took_message(p, f.flags, p->inside_bytes);
-        p->inside_bytes = 0;
-    }
+    if (!p->inside)
+        *credit = took_message(p);
     if (f.segment && at.chunk != at.item && !p->inside)
         let_go(p); /* so that the bytes are the message's alone when all have it */
     return 0;
@@ -1134,7 +1130,7 @@ static void pass(struct sf_place *at, uint64_t *in_seg, uint64_t n)
 static bool acknowledge(struct sf_pipe *p)
 {
     struct sf_place at = here(p);
-    uint64_t bytes = 0, payload = 0;
+    uint64_t bytes = 0, payload = 0, messages = 0, moved = 0;
     bool tell = false;
 
     while (bytes < p->sent_ahead && at.item && settle(&at)) {
@@ -1150,9 +1146,14 @@ static bool acknowledge(struct sf_pipe *p)
         release_chunks(p, &at);
         p->sent_ahead -= bytes;
         bytes = 0;
-        tell |= took_message(p, f.flags, payload);
+        tell |= took_message(p);
+        if (!(f.flags & SF_FRAME_COMMAND)) {
+            messages++;
+            moved += payload;
+        }
         payload = 0;
     }
+    sf_tally_add(&p->got, messages, moved);
     return tell;
 }
 
@@ -1226,7 +1227,7 @@ int sf_pipe_next_frame(struct sf_pipe *p, uint8_t *flags, const uint8_t **data, 
 bool sf_pipe_sent_messages(struct sf_pipe *p, uint64_t n)
 {
     struct sf_place at = here(p);
-    uint64_t bytes = 0, payload = 0;
+    uint64_t bytes = 0, payload = 0, messages = 0, moved = 0;
     bool tell = false;
 
     while (n && at.item && settle(&at)) {
@@ -1241,9 +1242,14 @@ bool sf_pipe_sent_messages(struct sf_pipe *p, uint64_t n)
         p->sent_ahead -= bytes;
         bytes = 0;
         n--;
-        tell |= took_message(p, f.flags, payload);
+        tell |= took_message(p);
+        if (!(f.flags & SF_FRAME_COMMAND)) {
+            messages++;
+            moved += payload;
+        }
         payload = 0;
     }
+    sf_tally_add(&p->got, messages, moved);
     return tell;
 }
 

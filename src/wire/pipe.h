@@ -48,7 +48,7 @@ struct sf_tally {
 /* What has gone through a pipe, ever: messages of the application and their bytes, no commands. */
 struct sf_flow {
     uint64_t put, put_bytes;
-    uint64_t took, took_bytes; /* by the reader, whatever became of them then */
+    uint64_t took, took_bytes; /* by the reader, whatever became of them; bytes frame by frame */
     uint64_t replaced;         /* SIFR_CONFLATE: by newer ones, before they were taken */
     uint64_t depth;            /* put, and neither taken nor replaced */
 };
@@ -95,7 +95,6 @@ struct sf_pipe {
     _Alignas(64) struct sf_place at; /* next frame; for a drainer, the first not accepted */
     uint64_t took;                   /* messages and commands, ever */
     bool inside;                     /* of a message: the next frame is not its first */
-    uint64_t inside_bytes;           /* payload of its frames so far */
     struct sf_tally got;
     struct sf_pins *pins;            /* shares; NULL: nothing is counted. Set before any read. */
     uint32_t slices;                 /* cut of the chunk */
