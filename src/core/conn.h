@@ -117,6 +117,7 @@ struct sf_conn {
     struct sf_lock writer;   /* guards `direct` and what writing touches */
     bool direct;             /* the socket may write: READY, nothing of the loop's stands before */
     _Atomic int reader;      /* SF_READER_... */
+    _Atomic int lease_again; /* asked for when it could not be leased: to be asked again */
     _Atomic uint32_t later;  /* SF_TODO_... that wait for a token */
     _Atomic int streaming;   /* the socket sends without pause: the loop looks again and again */
 

@@ -308,7 +308,8 @@ void sf_lease_ask(struct sifr_socket *s)
     SF_LIST_EACH(it, after, &s->base.peers) {
         struct sf_link *l = sf_link_of(SF_CONTAINER(it, struct sf_peer, node));
 
-        if (!l->conn || l->lease_asked || !l->peer.connected)
+        if (!l->conn || !l->peer.connected ||
+            (l->lease_asked && !atomic_exchange(&l->conn->lease_again, 0)))
             continue;
         l->lease_asked = true;
         sf_conn_poke(l->conn, SF_TODO_LEASE);
@@ -368,11 +369,16 @@ void sf_lease_grant(struct sf_conn *c)
     }
     if (!sf_recv_leasable(c))
         return;
+    if (c->lane.size) { /* what we owe goes out first: hopping looks at it */
+        atomic_store(&c->lease_again, 1);
+        return;
+    }
     if (sf_loop_watch(c->loop, &c->watch, c->wants_write ? SF_WRITE : 0) != 0) {
         sf_conn_lost(c);
         return;
     }
     sf_loop_timer(c->loop, &c->timer, TICK_MS);
+    c->paused = false; /* who reads goes on by itself when it has room */
     atomic_store(&c->reader, SF_READER_SOCKET);
     sf_link_post(c->link, SF_EVENT_LEASED);
     /*
