@@ -2,7 +2,7 @@
 #include "relay.h"
 
 #if defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__
-enum { MILLION = 50000, PACED = 20000 };
+enum { MILLION = 200000, PACED = 20000 };
 #else
 enum { MILLION = 1000000, PACED = 60000 };
 #endif

@@ -2,7 +2,7 @@
 #include "relay.h"
 
 #if defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__
-enum { STREAMED = 50000, IMMEDIATELY = 50000, PACED = 5000 };
+enum { STREAMED = 200000, IMMEDIATELY = 200000, PACED = 5000 };
 #else
 enum { STREAMED = 200000, IMMEDIATELY = 1000000, PACED = 10000 };
 #endif
