@@ -354,10 +354,38 @@ static void connected_under_a_given_id(int transport)
 
 /* ---- The rest of the API --------------------------------------------------------------------- */
 
+enum { TOPICS = 12, TOPIC_SIZE = 40 };
+
+static void name_topic(char topic[TOPIC_SIZE], int i)
+{
+    snprintf(topic, TOPIC_SIZE, "a topic that has a long beginning %d", i);
+}
+
+/* Receives a message: whether it is of this topic; else it is one of those before, sent once too often. */
+static bool fetch_topic(sifr_socket_t *s, int i)
+{
+    char topic[TOPIC_SIZE];
+    sifr_msg_t m;
+    int of = -1;
+
+    ck_assert(fetch_frame(s, &m));
+    for (int k = 0; k <= i; k++) {
+        name_topic(topic, k);
+        if (sifr_msg_size(&m) == strlen(topic) && memcmp(sifr_msg_data(&m), topic, strlen(topic)) == 0)
+            of = k;
+    }
+    ck_assert_int_ge(of, 0);
+    ck_works(sifr_msg_close(&m));
+    ck_assert(!fetch_frame(s, &m));
+    ck_assert_uint_eq(sifr_msg_size(&m), strlen("what it says"));
+    ck_assert_mem_eq(sifr_msg_data(&m), "what it says", strlen("what it says"));
+    ck_works(sifr_msg_close(&m));
+    return of == i;
+}
+
 static void topics(int way)
 {
-    enum { TOPICS = 12 };
-    char topic[TOPICS][40];
+    char topic[TOPICS][TOPIC_SIZE];
     int64_t begin;
     sifr_socket_t *a, *b;
 
@@ -367,7 +395,7 @@ static void topics(int way)
     subscribe(b, "first");
     meet(a, b, way);
     for (int i = 0; i < TOPICS; i++) {
-        snprintf(topic[i], sizeof topic[i], "a topic that has a long beginning %d", i);
+        name_topic(topic[i], i);
         subscribe(b, topic[i]);
     }
     ck_assert_int_eq(get_int(b, SIFR_TOPICS_COUNT), TOPICS + 1);
@@ -377,19 +405,16 @@ static void topics(int way)
         wait_since(begin, __LINE__);
         poll(NULL, 0, 1);
     }
-    for (int i = 0; i < TOPICS; i++) {
+    for (int i = 0; i < 3; i++) {
         const struct letter l = {NULL, 2, {{topic[i], 0}, {"what it says", 0}}};
 
-        if (i > 2)
-            continue;
         begin = now_ms();
         do {
-            post(a, &l);
-            wait_since(begin, __LINE__);
-        } while (!comes(b, 5));
-        fetch(b, &l, NULL);
-        while (comes(b, 0))
-            fetch(b, &l, NULL);
+            do {
+                post(a, &l);
+                wait_since(begin, __LINE__);
+            } while (!comes(b, 5));
+        } while (!fetch_topic(b, i));
     }
 }
 
