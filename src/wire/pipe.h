@@ -274,6 +274,8 @@ static inline bool sf_pipe_surely_has_room(const struct sf_pipe *p)
 {
     int mark = atomic_load_explicit(&p->mark, memory_order_relaxed);
 
+    if (p->conflate) /* there is, but the chunks are the drainer's: nothing of them is to be looked at */
+        return true;
     return mark <= 0 || (!p->window && p->written - p->taken_seen < (uint64_t)mark);
 }
 
@@ -283,10 +285,13 @@ static inline bool sf_pipe_surely_has_room(const struct sf_pipe *p)
  */
 static inline bool sf_pipe_put_small(struct sf_pipe *p, const uint8_t *data, size_t size)
 {
-    struct sf_chunk *c = p->tail;
+    struct sf_chunk *c;
     uint8_t *to;
 
-    if (!c || size > 255 || p->open || p->dirty || p->conflate || p->shared || p->msg_chunk != c ||
+    if (p->conflate) /* as above */
+        return false;
+    c = p->tail;
+    if (!c || size > 255 || p->open || p->dirty || p->shared || p->msg_chunk != c ||
         p->raw || atomic_load_explicit(&c->n_segs, memory_order_relaxed) ||
         p->fill + size + 2 + sizeof(struct sf_segment) > c->size)
         return false;
