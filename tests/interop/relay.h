@@ -341,13 +341,14 @@ static inline size_t stream_fill(const struct stream *s, uint8_t *bytes, uint32_
     return size;
 }
 
-/* So long that the next message does not look like one of a stream; to yield would last a slice where others wait. */
+/* So long that the next message does not look like one of a stream; the processor may do something else. */
 static inline void stream_pace(void)
 {
     struct timespec from, now;
 
     clock_gettime(CLOCK_MONOTONIC, &from);
     do {
+        sched_yield();
         clock_gettime(CLOCK_MONOTONIC, &now);
     } while ((now.tv_sec - from.tv_sec) * 1000000000 + now.tv_nsec - from.tv_nsec < 4000);
 }
