@@ -7,8 +7,9 @@
 
 #include <sifr.h>
 
+#include "quick_check.h"
+
 #include <arpa/inet.h>
-#include <check.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <poll.h>

@@ -1,12 +1,12 @@
 #ifndef SF_TEST_ON_LOOP_H
 #define SF_TEST_ON_LOOP_H
 
-#include <check.h>
 #include <semaphore.h>
 #include <stdlib.h>
 
 #include "base/list.h"
 #include "io/loop.h"
+#include "quick_check.h"
 
 /* For tests: runs functions in a loop's thread and waits for what happens there. */
 

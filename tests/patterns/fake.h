@@ -7,10 +7,10 @@
 #define SIFR_TESTS_PATTERNS_FAKE_H
 
 #include "patterns/pattern.h"
+#include "quick_check.h"
 
 #include "base/alloc.h"
 
-#include <check.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

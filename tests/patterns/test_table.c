@@ -1,7 +1,7 @@
 /* Every socket type has its pattern. */
 #include "patterns/pattern.h"
+#include "quick_check.h"
 
-#include <check.h>
 #include <stdlib.h>
 
 START_TEST(each_type_is_found_and_its_partners_let_it_in)

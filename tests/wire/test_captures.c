@@ -3,7 +3,6 @@
  * come out of the decoders as the units they were recorded in, and those that
  * break the rules are refused at the unit that does.
  */
-#include <check.h>
 #include <dirent.h>
 #include <errno.h>
 #include <sifr.h>
@@ -16,6 +15,7 @@
 #include "wire/frame.h"
 #include "wire/greeting.h"
 #include "wire/handshake.h"
+#include "quick_check.h"
 
 /* The groups that speak ZMTP over a plain stream, and how many files each has. */
 static const struct {

@@ -1,7 +1,7 @@
 /* Commands, heartbeats and subscriptions as bytes. */
 #include "wire/command.h"
+#include "quick_check.h"
 
-#include <check.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

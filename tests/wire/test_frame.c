@@ -1,7 +1,7 @@
 /* Frame headers of every version, whole and in pieces. */
 #include "wire/frame.h"
+#include "quick_check.h"
 
-#include <check.h>
 #include <stdlib.h>
 
 static const uint64_t sizes[] = {0,   1,     2,     252,   253,        254,           255,      256,

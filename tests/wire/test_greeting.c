@@ -1,7 +1,7 @@
 /* Greetings: every version of peer, every split of what it sends, every refusal. */
 #include "wire/greeting.h"
+#include "quick_check.h"
 
-#include <check.h>
 #include <errno.h>
 #include <sifr.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* READY and ERROR: what we announce, whom we accept, what we keep of them. */
 #include "wire/handshake.h"
+#include "quick_check.h"
 
-#include <check.h>
 #include <errno.h>
 #include <sifr.h>
 #include <stdlib.h>

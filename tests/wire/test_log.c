@@ -1,5 +1,4 @@
 /* Logs: many pipes show messages that are there once. */
-#include <check.h>
 #include <errno.h>
 #include <pthread.h>
 #include <poll.h>
@@ -10,6 +9,7 @@
 #include "base/alloc.h"
 #include "base/list.h"
 #include "wire/log.h"
+#include "quick_check.h"
 
 enum { PIPES = 3, LIMIT = 1 << 20 };
 

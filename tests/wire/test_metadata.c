@@ -1,7 +1,7 @@
 /* Metadata: lists of properties, whole, cut and hostile. */
 #include "wire/metadata.h"
+#include "quick_check.h"
 
-#include <check.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
