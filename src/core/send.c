@@ -257,20 +257,20 @@ void sf_send_flush(struct sf_conn *c)
 void sf_send_soon(struct sf_soon *s)
 {
     struct sf_conn *c = SF_CONTAINER(s, struct sf_conn, soon);
-
     uint64_t before = c->soon_took;
 
-    if (c->state != SF_CONN_READY)
-        return;
+    if (c->state != SF_CONN_READY || !sf_conn_hold(c, SF_TODO_DRAIN))
+        return; /* the socket writes, or has ended it */
     sf_conn_ref(c); /* it may end in here */
-    sf_send_flush(c);
+    flush(c);
     /* Blocked or ended it is not queued again. */
     if (c->state == SF_CONN_READY && sf_soon_queued(&c->soon) &&
         sf_pipe_took(c->link->out) - before < STREAM_MIN) {
         sf_loop_unsoon(c->loop, &c->soon);
         atomic_store(&c->streaming, 0);
-        sf_send_flush(c);
+        flush(c);
     }
+    sf_conn_drop(c);
     sf_conn_unref(c);
 }
 

@@ -220,7 +220,7 @@ bool sf_pipe_drained(struct sf_pipe *p);
 /* Whether the accepted bytes end at a frame / at a message. */
 bool sf_pipe_at_message(struct sf_pipe *p);
 
-/* Messages that were taken or accepted, ever. */
+/* Messages that were taken or accepted, ever. The reader's. */
 static inline uint64_t sf_pipe_took(const struct sf_pipe *p)
 {
     return p->took;
