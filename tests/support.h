@@ -165,19 +165,39 @@ struct endpoint {
     char text[128];
 };
 
+/*
+ * Each test has a loopback address of its own: whoever goes on dialing where another one has listened finds nobody,
+ * and not the next one to which the system gave that port. Children of a test share its address.
+ */
+static inline struct sockaddr_in own_address(int port)
+{
+    static uint32_t host;
+
+    if (!host)
+        host = 0x7f400000 + (uint32_t)getpid() % 0x400000; /* 127.64.0.0 to 127.127.255.255 */
+    return (struct sockaddr_in){
+        .sin_family = AF_INET, .sin_addr.s_addr = htonl(host), .sin_port = htons((uint16_t)port)};
+}
+
+static inline const char *own_host(void)
+{
+    static char text[INET_ADDRSTRLEN];
+    struct sockaddr_in a = own_address(0);
+
+    return inet_ntop(AF_INET, &a.sin_addr, text, sizeof text);
+}
+
 /* A port below the ephemeral ones, so that no connection takes it meanwhile; nobody listens there now. */
 static inline int free_port(void)
 {
     static int next;
 
     for (;;) {
-        struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-        int port = 10000 + (int)((getpid() * 37L + next++) % 20000);
+        int port = 10000 + next++ % 20000;
+        struct sockaddr_in a = own_address(port);
         int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        int err;
+        int err = bind(fd, (struct sockaddr *)&a, sizeof a);
 
-        a.sin_port = htons((uint16_t)port);
-        err = bind(fd, (struct sockaddr *)&a, sizeof a);
         close(fd);
         if (!err)
             return port;
@@ -191,7 +211,7 @@ static inline struct endpoint fresh_endpoint(enum transport t)
     struct endpoint e;
 
     if (t == TCP)
-        snprintf(e.text, sizeof e.text, "tcp://127.0.0.1:%d", free_port());
+        snprintf(e.text, sizeof e.text, "tcp://%s:%d", own_host(), free_port());
     else if (t == IPC)
         snprintf(e.text, sizeof e.text, "ipc://@sifr-test-%d-%d", (int)getpid(), count++);
     else
@@ -235,7 +255,7 @@ static inline struct endpoint bind_fresh(sifr_socket_t *s, enum transport t)
     struct endpoint e = fresh_endpoint(t);
 
     if (t == TCP)
-        strcpy(e.text, "tcp://127.0.0.1:*");
+        snprintf(e.text, sizeof e.text, "tcp://%s:*", own_host());
     bind_to(s, &e);
     return last_endpoint(s);
 }

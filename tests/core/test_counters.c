@@ -90,7 +90,7 @@ static void forget(sifr_socket_t *s)
 
 static struct sockaddr_in address_of(const struct endpoint *e)
 {
-    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in a = own_address(0);
 
     a.sin_port = htons((uint16_t)atoi(strrchr(e->text, ':') + 1));
     return a;

@@ -72,7 +72,7 @@ static void expect_silence(sifr_socket_t *monitor)
 
 static int raw_connect(const struct endpoint *e)
 {
-    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in a = own_address(0);
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
     a.sin_port = htons((uint16_t)atoi(strrchr(e->text, ':') + 1));
@@ -82,14 +82,14 @@ static int raw_connect(const struct endpoint *e)
 
 static int raw_listen(struct endpoint *e)
 {
-    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in a = own_address(0);
     socklen_t size = sizeof a;
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
     ck_assert_int_eq(bind(fd, (struct sockaddr *)&a, sizeof a), 0);
     ck_assert_int_eq(listen(fd, 10), 0);
     ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&a, &size), 0);
-    snprintf(e->text, sizeof e->text, "tcp://127.0.0.1:%d", ntohs(a.sin_port));
+    snprintf(e->text, sizeof e->text, "tcp://%s:%d", own_host(), ntohs(a.sin_port));
     return fd;
 }
 

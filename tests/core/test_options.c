@@ -581,7 +581,7 @@ END_TEST
 START_TEST(a_listening_descriptor_may_be_brought_along)
 {
     sifr_socket_t *pull = new_socket(SIFR_PULL), *push = new_socket(SIFR_PUSH);
-    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in a = own_address(0);
     socklen_t size = sizeof a;
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     struct endpoint e;
@@ -589,7 +589,7 @@ START_TEST(a_listening_descriptor_may_be_brought_along)
     ck_assert_int_eq(bind(fd, (struct sockaddr *)&a, sizeof a), 0);
     ck_assert_int_eq(listen(fd, 10), 0);
     ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&a, &size), 0);
-    snprintf(e.text, sizeof e.text, "tcp://127.0.0.1:%d", ntohs(a.sin_port));
+    snprintf(e.text, sizeof e.text, "tcp://%s:%d", own_host(), ntohs(a.sin_port));
     set_int(pull, SIFR_USE_FD, fd);
     bind_to(pull, &e);
     set_int(pull, SIFR_USE_FD, -1);
@@ -618,7 +618,7 @@ END_TEST
 START_TEST(silence_ends_a_connection_with_heartbeats)
 {
     sifr_socket_t *push = new_socket(SIFR_PUSH);
-    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in a = own_address(0);
     socklen_t size = sizeof a;
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), peer;
     static const char ready[] = "\4\x1a\5READY\13Socket-Type\0\0\0\4PULL";
@@ -631,7 +631,7 @@ START_TEST(silence_ends_a_connection_with_heartbeats)
     ck_assert_int_eq(bind(fd, (struct sockaddr *)&a, sizeof a), 0);
     ck_assert_int_eq(listen(fd, 10), 0);
     ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&a, &size), 0);
-    snprintf(e.text, sizeof e.text, "tcp://127.0.0.1:%d", ntohs(a.sin_port));
+    snprintf(e.text, sizeof e.text, "tcp://%s:%d", own_host(), ntohs(a.sin_port));
     set_int(push, SIFR_HEARTBEAT_IVL, 50);
     set_int(push, SIFR_HEARTBEAT_TIMEOUT, 1500); /* long enough to see it writable before */
     set_int(push, SIFR_IMMEDIATE, 1);

@@ -291,7 +291,7 @@ END_TEST
 
 static int listen_raw(int port)
 {
-    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in a = own_address(0);
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
     a.sin_port = htons((uint16_t)port);
@@ -309,7 +309,7 @@ START_TEST(one_bind_takes_the_descriptor)
     set_int(pull, SIFR_USE_FD, fd);
     ck_fails(sifr_bind(pull, "tcp://127.0.0.1"), EINVAL); /* this one does not */
     ck_assert_int_eq(get_int(pull, SIFR_USE_FD), fd);
-    snprintf(e.text, sizeof e.text, "tcp://127.0.0.1:%d", port);
+    snprintf(e.text, sizeof e.text, "tcp://%s:%d", own_host(), port);
     bind_to(pull, &e);
     ck_assert_int_eq(find_fd(LISTENING, port), fd);
     ck_assert_int_eq(get_int(pull, SIFR_USE_FD), -1);
@@ -370,7 +370,7 @@ START_TEST(a_failed_handshake_is_given_up_if_so_asked)
     sifr_socket_t *push = new_socket(SIFR_PUSH);
     struct endpoint e;
 
-    snprintf(e.text, sizeof e.text, "tcp://127.0.0.1:%d", port);
+    snprintf(e.text, sizeof e.text, "tcp://%s:%d", own_host(), port);
     set_int(push, SIFR_RECONNECT_IVL, 1);
     set_int(push, SIFR_RECONNECT_STOP, _i ? SIFR_RECONNECT_STOP_HANDSHAKE_FAILED : 0);
     connect_to(push, &e);
@@ -464,7 +464,7 @@ START_TEST(connections_go_through_the_proxy_with_name_and_password)
     sifr_socket_t *push = new_socket(SIFR_PUSH);
     char proxy[32];
 
-    snprintf(proxy, sizeof proxy, "127.0.0.1:%d", port);
+    snprintf(proxy, sizeof proxy, "%s:%d", own_host(), port);
     set_text(push, SIFR_SOCKS_PROXY, proxy);
     if (_i) {
         set_text(push, SIFR_SOCKS_USERNAME, "me");
@@ -516,7 +516,7 @@ END_TEST
 START_TEST(an_attempt_to_connect_is_given_up_in_time)
 {
     int port = free_port(), fd = listen_raw(port), waiting[8], n;
-    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in a = own_address(0);
     sifr_socket_t *push = new_socket(SIFR_PUSH), *monitor = new_socket(SIFR_PAIR);
     struct endpoint e;
     uint32_t value;
@@ -528,7 +528,7 @@ START_TEST(an_attempt_to_connect_is_given_up_in_time)
         waiting[n] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
         connect(waiting[n], (struct sockaddr *)&a, sizeof a);
     }
-    snprintf(e.text, sizeof e.text, "tcp://127.0.0.1:%d", port);
+    snprintf(e.text, sizeof e.text, "tcp://%s:%d", own_host(), port);
     ck_works(sifr_socket_monitor(push, "inproc://monitor", SIFR_EVENT_CLOSED | SIFR_EVENT_CONNECT_RETRIED));
     ck_works(sifr_connect(monitor, "inproc://monitor"));
     set_int(push, SIFR_CONNECT_TIMEOUT, 50);
@@ -549,7 +549,7 @@ START_TEST(a_handshake_is_given_up_in_time)
     struct endpoint e;
     char bytes[64];
 
-    snprintf(e.text, sizeof e.text, "tcp://127.0.0.1:%d", port);
+    snprintf(e.text, sizeof e.text, "tcp://%s:%d", own_host(), port);
     set_int(push, SIFR_HANDSHAKE_IVL, 50);
     connect_to(push, &e);
     conn = accept(fd, NULL, NULL);

@@ -343,7 +343,7 @@ static void one_cycle(unsigned *random, int thread, int cycle)
         snprintf(bound[i].text, sizeof bound[i].text, dice % 2 ? "inproc://%d" : "ipc://@sifr-cycle-%d-%d-%d-%d", i,
                  (int)getpid(), thread, cycle);
         if (dice % 5 == 0)
-            strcpy(bound[i].text, "tcp://127.0.0.1:*");
+            snprintf(bound[i].text, sizeof bound[i].text, "tcp://%s:*", own_host());
         if (dice % 7 < 4) {
             ck_works(sifr_bind(s[i], bound[i].text));
             bound[i] = last_endpoint(s[i]);

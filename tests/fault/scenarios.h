@@ -164,7 +164,7 @@ static struct endpoint bind_somewhere(sifr_socket_t *s, enum transport t)
     struct endpoint e = fresh_endpoint(t);
 
     if (t == TCP)
-        strcpy(e.text, "tcp://127.0.0.1:*");
+        snprintf(e.text, sizeof e.text, "tcp://%s:*", own_host());
     TRY(sifr_bind(s, e.text));
     return last_endpoint(s);
 }

@@ -429,7 +429,7 @@ static void read_events(sifr_socket_t *s)
         ck_works(sifr_msg_close(&m));
         ck_assert(!fetch_frame(s, &m));
         if (sifr_msg_size(&m))
-            ck_assert_mem_eq(sifr_msg_data(&m), "tcp://127.0.0.1:", 16);
+            ck_assert_mem_eq(sifr_msg_data(&m), "tcp://127.", 10);
         ck_works(sifr_msg_close(&m));
     }
 }

@@ -70,7 +70,7 @@ static bool bind_one(struct runner *r, sifr_socket_t *s)
     size_t size = sizeof e.text;
 
     switch (roll(r, 3)) {
-    case 0: strcpy(e.text, "tcp://127.0.0.1:*"); break;
+    case 0: snprintf(e.text, sizeof e.text, "tcp://%s:*", own_host()); break;
     case 1:
         snprintf(e.text, sizeof e.text, "ipc://@sifr-cycle-%d-%d-%d", (int)getpid(), r->number, (int)roll(r, 4));
         break;

@@ -110,10 +110,14 @@ START_TEST(connect_works_and_dials_until_there_is_a_descriptor)
 {
     enum transport t = (enum transport)(_i / 2);
     sifr_socket_t *pull = new_socket(SIFR_PULL), *push = new_socket(SIFR_PUSH);
-    struct endpoint e = bind_fresh(pull, t);
+    struct endpoint e;
 
-    if (_i % 2 && t == TCP) /* looked up, too */
+    if (_i % 2 && t == TCP) { /* looked up, too */
+        ck_works(sifr_bind(pull, "tcp://localhost:*"));
         snprintf(e.text, sizeof e.text, "tcp://localhost%s", strrchr(last_endpoint(pull).text, ':'));
+    } else {
+        e = bind_fresh(pull, t);
+    }
     set_int(push, SIFR_RECONNECT_IVL, 10);
     fill_table();
     connect_to(push, &e);
@@ -207,7 +211,7 @@ START_TEST(a_listener_waits_without_spinning_and_goes_on_when_there_is_room)
 {
     enum { CLIENTS = 5, WINDOW_MS = 500 };
     sifr_socket_t *pull = new_socket(SIFR_PULL), *monitor = new_socket(SIFR_PAIR);
-    struct sockaddr_in to = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in to = own_address(0);
     struct sockaddr_un path = {.sun_family = AF_UNIX};
     struct endpoint e = bind_fresh(pull, (enum transport)_i);
     char greeting[64];

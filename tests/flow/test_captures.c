@@ -773,7 +773,7 @@ static void prepare(struct live *l)
 static void test_talk(int i, size_t step)
 {
     struct live *l = calloc(1, sizeof *l);
-    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in a = own_address(0);
     struct timeval wait = {.tv_sec = WAIT_MS / 1000};
     socklen_t size = sizeof a;
     struct endpoint e;
@@ -793,7 +793,7 @@ static void test_talk(int i, size_t step)
         ck_assert_int_eq(bind(fd, (struct sockaddr *)&a, sizeof a), 0);
         ck_assert_int_eq(listen(fd, 1), 0);
         ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&a, &size), 0);
-        snprintf(e.text, sizeof e.text, "tcp://127.0.0.1:%d", ntohs(a.sin_port));
+        snprintf(e.text, sizeof e.text, "tcp://%s:%d", own_host(), ntohs(a.sin_port));
         connect_to(l->s, &e);
         l->fd = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
         ck_assert_int_ge(l->fd, 0);

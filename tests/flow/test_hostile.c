@@ -281,7 +281,7 @@ static socklen_t address_of(struct sockaddr_storage *a, const struct endpoint *e
     memset(a, 0, sizeof *a);
     if (strncmp(e->text, "tcp", 3) == 0) {
         in->sin_family = AF_INET;
-        in->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        in->sin_addr = own_address(0).sin_addr;
         in->sin_port = htons((uint16_t)atoi(strrchr(e->text, ':') + 1));
         return sizeof *in;
     }

@@ -151,11 +151,11 @@ static inline void relay_listen(struct relay *r)
 static inline void relay_init(struct relay *r, const struct endpoint *to, uint32_t messages)
 {
     memset(r, 0, sizeof *r);
-    r->address = (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    r->address = own_address(0);
     r->pull = r->address;
     r->pull.sin_port = htons((uint16_t)atoi(strrchr(to->text, ':') + 1));
     r->address.sin_port = htons((uint16_t)free_port());
-    snprintf(r->at.text, sizeof r->at.text, "tcp://127.0.0.1:%d", ntohs(r->address.sin_port));
+    snprintf(r->at.text, sizeof r->at.text, "tcp://%s:%d", own_host(), ntohs(r->address.sin_port));
     scan_init(&r->read, messages);
     scan_init(&r->written, messages);
     relay_listen(r);

@@ -123,7 +123,7 @@ static inline struct endpoint end_bind_fresh(struct end *e, enum transport t)
     size_t size = sizeof at.text;
 
     if (t == TCP)
-        strcpy(at.text, "tcp://127.0.0.1:*");
+        snprintf(at.text, sizeof at.text, "tcp://%s:*", own_host());
     ck_assert_msg(e->lib->bind(e->socket, at.text) == 0, "%s bind %s: errno %d", e->lib->name, at.text, errno);
     ck_assert_int_eq(e->lib->get(e->socket, ZMQ_LAST_ENDPOINT, at.text, &size), 0);
     return at;
