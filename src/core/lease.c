@@ -236,6 +236,20 @@ bool sf_direct_spin(struct sifr_socket *s)
     return sf_spin(&s->spin, look_again, s);
 }
 
+static int look_for_post(void *arg)
+{
+    struct sifr_socket *s = arg;
+
+    if (atomic_load_explicit(&s->inbox, memory_order_relaxed))
+        return 1;
+    return sf_lock_wanted(&s->turn) ? -1 : 0;
+}
+
+bool sf_direct_await(struct sifr_socket *s, struct sf_spin *spin)
+{
+    return sf_spin(spin, look_for_post, s);
+}
+
 int sf_direct_wait(struct sifr_socket *s, uint32_t ticket, int64_t ms)
 {
     struct pollfd fds[SF_LEASES_MAX + 1];

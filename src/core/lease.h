@@ -38,6 +38,14 @@ bool sf_direct_rest(struct sifr_socket *s);
 bool sf_direct_spin(struct sifr_socket *s);
 
 /*
+ * Looks for a post again and again for some microseconds, for who is about to
+ * sleep until an inproc partner, who runs on another core perhaps, has done
+ * something. Whether there is one. It only spares the sleep: the caller still
+ * enters the bell and looks before it sleeps, so nothing is lost here.
+ */
+bool sf_direct_await(struct sifr_socket *s, struct sf_spin *spin);
+
+/*
  * Calls `look` again and again for some microseconds, giving way before each
  * time, unless that has been of no use lately. It says 1: there is something,
  * 0: not yet, -1: no use. Whether it said 1.

@@ -123,6 +123,8 @@ static void init_socket(struct sifr_socket *s, struct sifr_ctx *ctx, const struc
     s->wake_fd = -1;
     s->ticks_rest = s->asked = s->news = false;
     s->streak = 0;
+    s->spin = s->send_spin = (struct sf_spin){0};
+    s->n_inproc = 0;
     sf_list_init(&s->node);
     s->monitor = NULL;
     atomic_store(&s->monitored, 0);
@@ -409,6 +411,7 @@ int sf_socket_attach(struct sifr_socket *s, struct sf_link *l)
         l->place = SF_LINK_ATTACHED;
         sf_list_push(&s->base.peers, &l->peer.node);
         if (l->peer.inproc) {
+            s->n_inproc++;
             if (l->peer.connected && s->base.pattern->joined)
                 s->base.pattern->joined(&s->base, &l->peer);
         }
@@ -499,6 +502,7 @@ void sf_socket_detach(struct sifr_socket *s, struct sf_link *l)
         sf_peer_rollback(&l->peer);
         s->base.pattern->detach(&s->base, &l->peer);
         sf_list_remove(&l->peer.node);
+        s->n_inproc -= l->peer.inproc;
     }
     sf_list_remove(&l->parked);
     sf_list_remove(&l->finish);
@@ -864,9 +868,12 @@ static int send_waiting(struct sifr_socket *s, struct sf_msg *m, bool more, bool
     sf_lease_return_all(s); /* nobody reads meanwhile but the loop */
     deadline = deadline_of(s->opt.snd_timeout);
     for (;;) {
-        uint32_t ticket = sf_bell_enter(&s->bell);
+        uint32_t ticket;
         int waited;
 
+        if (s->n_inproc) /* whatever it finds is looked at below, as without it */
+            sf_direct_await(s, &s->send_spin);
+        ticket = sf_bell_enter(&s->bell);
         sf_socket_take_in(s);
         err = ended(s) ? -SIFR_ETERM : s->base.pattern->send(&s->base, m, more, true);
         if (err == -EAGAIN)
@@ -949,7 +956,8 @@ static int recv_waiting(struct sifr_socket *s, struct sf_msg *m, bool wait, stru
     for (;;) {
         uint32_t ticket;
 
-        if (s->n_leases && sf_direct_spin(s)) {
+        if (s->n_leases ? sf_direct_spin(s) : s->n_inproc && sf_direct_await(s, &s->spin)) {
+            sf_socket_take_in(s);
             err = recv_directly(s, m);
             if (err != -EAGAIN)
                 break;

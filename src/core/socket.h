@@ -96,7 +96,9 @@ struct sifr_socket {
     int fruitless;           /* looks in vain that did not wait, since one was not, or a wait */
     bool news;               /* others may be waiting for what was read: leave tells them */
     bool ticks_rest;         /* a lease's timer rests, and is to be started by who waited */
-    struct sf_spin spin;
+    struct sf_spin spin;      /* of a recv */
+    struct sf_spin send_spin; /* of a send that has no room */
+    int n_inproc;             /* of the peers */
     int wake_fd;             /* owns; wakes the recv at the leased descriptors; -1 until needed */
     bool asked;              /* has written by itself and not read since: what it waits for is on its way */
     uint64_t write_end_ns;   /* when the socket last ended a write of its own */
