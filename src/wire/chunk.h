@@ -18,6 +18,9 @@ static inline uint8_t *sf_owner_bytes(struct sf_owner *o)
 
 _Static_assert(sizeof(struct sf_owner) <= 16, "the bytes stand 16 behind the owner, aligned");
 
+/* Fields so far apart are never in one cache line, however their struct is aligned, bytes. */
+enum { SF_LINE = 64 };
+
 /*
  * A piece of a pipe: framed bytes, and for large payloads segments that stand
  * between them. Bytes grow upwards, segments downwards from the end.
@@ -70,7 +73,10 @@ struct sf_chunk {
     struct sf_meta *meta;   /* shares; of the connection it was read from, or NULL */
     _Atomic(struct sf_pins *) pins; /* shares; where it counts since its reader left it, or NULL */
     uint32_t wanted;        /* what it is counted with there */
-    uint32_t size;          /* capacity of bytes[], segments included */
+
+    /* Above is what readers change with each slice, below what the writer does with each message. */
+    uint8_t apart[SF_LINE - sizeof(uint32_t)];
+    uint32_t size; /* capacity of bytes[], segments included */
 
     /*
      * The writer stores, last thing, with release; the reader loads with

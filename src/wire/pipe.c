@@ -11,7 +11,7 @@ enum { BYTES = SF_CHUNK_FINAL - 1 };
 
 int sf_pipe_new(struct sf_pipe **out, bool conflate)
 {
-    struct sf_pipe *p = sf_alloc(sizeof *p + 64);
+    struct sf_pipe *p = sf_alloc(sizeof *p);
 
     if (!p)
         return -ENOMEM;
@@ -668,8 +668,14 @@ struct found {
     struct sf_segment *segment; /* NULL: data are in the chunk */
 };
 
-/* Reads the frame at a place where settle said yes, and moves behind it. */
-static void walk(struct sf_place *at, struct found *f)
+/* How many segments of the chunk may be looked at, shown or not. */
+static uint32_t segments(const struct sf_chunk *c)
+{
+    return atomic_load_explicit(&c->n_segs, memory_order_acquire);
+}
+
+/* Reads the frame at a place where settle said yes, and moves behind it. `segs`: if known. */
+static inline void walk_among(struct sf_place *at, struct found *f, const uint32_t *segs)
 {
     uint8_t *b = at->chunk->bytes + at->off;
 
@@ -689,7 +695,7 @@ static void walk(struct sf_place *at, struct found *f)
     at->off += f->header_size;
     f->segment = NULL;
     if (f->header_size == 9 && f->size > 0 &&
-        at->seg < atomic_load_explicit(&at->chunk->n_segs, memory_order_acquire)) {
+        at->seg < (segs ? *segs : segments(at->chunk))) {
         struct sf_segment *s = sf_chunk_segment(at->chunk, at->seg);
 
         if (before(s) == at->off) {
@@ -701,6 +707,11 @@ static void walk(struct sf_place *at, struct found *f)
     }
     f->data = at->chunk->bytes + at->off;
     at->off += (uint32_t)f->size;
+}
+
+static void walk(struct sf_place *at, struct found *f)
+{
+    walk_among(at, f, NULL);
 }
 
 /* Where the next frame is; its chunk is NULL when nothing was ever written. */
@@ -742,6 +753,7 @@ static void release_chunks(struct sf_pipe *p, const struct sf_place *to)
         release_shared(&was);
         if (was.item != p->at.item)
             leave(p, was.item);
+        p->seen = 0;
     }
     if (to->chunk == to->item)
         release_segments(to->chunk, p->at.seg, to->seg);
@@ -934,6 +946,25 @@ int sf_pipe_copy_begun(struct sf_pipe *p, struct sf_pipe *to)
     }
 }
 
+/*
+ * Notes what of the chunk is shown, so that the messages up to there are read
+ * without a look at the writer's line, which it would have to fetch anew for
+ * each. `done` only grows but in sf_pipe_recycle, and its acquire load makes
+ * all before it ours, so an old value is as good as a new one until it is used
+ * up; segments behind it may be taken back, and are not counted.
+ */
+static void take_snapshot(struct sf_pipe *p)
+{
+    struct sf_chunk *c = p->at.chunk;
+    uint32_t segs;
+
+    p->seen = atomic_load_explicit(&c->done, memory_order_acquire) & BYTES;
+    for (segs = segments(c); segs > p->at.seg; segs--)
+        if (before(sf_chunk_segment(c, segs - 1)) <= p->seen)
+            break;
+    p->seen_segs = segs;
+}
+
 static inline int get(struct sf_pipe *p, struct sf_msg *m, bool *credit, bool brief)
 {
     struct sf_place at = here(p);
@@ -941,11 +972,15 @@ static inline int get(struct sf_pipe *p, struct sf_msg *m, bool *credit, bool br
 
     *credit = false;
     do {
-        if (!at.item || !settle(&at))
-            return get_cell(p, m);
-        if (at.chunk != p->at.chunk || at.item != p->at.item)
-            release_chunks(p, &at);
-        walk(&at, &f);
+        if (at.off >= p->seen) {
+            if (!at.item || !settle(&at))
+                return get_cell(p, m);
+            if (at.chunk != p->at.chunk || at.item != p->at.item)
+                release_chunks(p, &at);
+            if (at.chunk == at.item)
+                take_snapshot(p);
+        }
+        walk_among(&at, &f, at.chunk == at.item ? &p->seen_segs : NULL);
     } while (f.flags & SF_PIPE_SKIP);
 
     if (brief && !f.segment) {
@@ -1281,6 +1316,7 @@ void sf_pipe_recycle(struct sf_pipe *p)
     atomic_store_explicit(&c->n_segs, 0, memory_order_relaxed);
     atomic_store_explicit(&c->done, 0, memory_order_relaxed);
     p->fill = p->at.off = p->at.seg = 0;
+    p->seen = 0;
     p->msg_chunk = c;
     p->msg_at = p->msg_segs = 0;
     p->sent.item = NULL;

@@ -77,7 +77,8 @@ struct sf_pipe {
     uint32_t readers;           /* of a log: open windows */
 
     /* Both sides'. Stored with release, loaded with acquire, unless said. */
-    _Alignas(64) _Atomic uint64_t taken; /* messages the reader owns up to; it stores */
+    uint8_t apart[SF_LINE];
+    _Atomic uint64_t taken; /* messages the reader owns up to; it stores */
     _Atomic int mark;                    /* high-water mark in messages, 0 none; may change live */
     _Atomic int asleep;     /* the reader has found nothing; the writer that clears it must wake it */
     _Atomic int wants_room; /* the writer has found no room; the reader that clears it must tell it */
@@ -92,7 +93,10 @@ struct sf_pipe {
     _Atomic(struct sf_chunk *) first; /* the first chunk ever; NULL before */
 
     /* The reader's. */
-    _Alignas(64) struct sf_place at; /* next frame; for a drainer, the first not accepted */
+    uint8_t apart_too[SF_LINE];
+    struct sf_place at;              /* next frame; for a drainer, the first not accepted */
+    uint32_t seen;                   /* bytes of at.chunk that `done` showed when last looked at; 0: look */
+    uint32_t seen_segs;              /* and how many segments stand in them */
     uint64_t took;                   /* messages and commands, ever */
     bool inside;                     /* of a message: the next frame is not its first */
     struct sf_tally got;
