@@ -27,6 +27,9 @@ enum {
     CROWDED_NS = 200000,  /* a yield that takes so long says that the core is wanted */
     SPIN_SKIP_MIN = 32,   /* waits that do not, after it was in vain twice */
     SPIN_SKIP_MAX = 512,
+    RUSH = 8,             /* waits that make a receiver too fast for its sender, when */
+    RUSH_NS = 2000,       /* so little passes from one to the next for each of its calls; */
+    GATHER_NS = 3000,     /* then so much later it looks */
 };
 
 /* --- Sending ------------------------------------------------------------ */
@@ -248,6 +251,26 @@ static int look_for_post(void *arg)
 bool sf_direct_await(struct sifr_socket *s, struct sf_spin *spin)
 {
     return sf_spin(spin, look_for_post, s);
+}
+
+bool sf_direct_gather(struct sifr_socket *s)
+{
+    uint64_t calls = atomic_load_explicit(&s->calls, memory_order_relaxed);
+    uint64_t now, end;
+
+    if (!sf_direct_await(s, &s->spin))
+        return false;
+    now = sf_clock_ns();
+    if (now - s->rush_ns > (calls - s->rush_calls) * RUSH_NS)
+        s->rush /= 2;
+    else if (s->rush < 2 * RUSH)
+        s->rush++;
+    if (s->rush >= RUSH)
+        for (end = now + GATHER_NS; now < end && !sf_lock_wanted(&s->turn);)
+            now = sf_clock_ns();
+    s->rush_ns = now;
+    s->rush_calls = calls;
+    return true;
 }
 
 int sf_direct_wait(struct sifr_socket *s, uint32_t ticket, int64_t ms)

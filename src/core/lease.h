@@ -46,6 +46,14 @@ bool sf_direct_spin(struct sifr_socket *s);
 bool sf_direct_await(struct sifr_socket *s, struct sf_spin *spin);
 
 /*
+ * The same for a recv. One that keeps pace with a stream would meet its sender
+ * at each message, which costs both more than the message: when some waits have
+ * followed each other that closely, it lets a few microseconds' worth gather. A socket that also
+ * sends never does that: somebody may wait for its answer.
+ */
+bool sf_direct_gather(struct sifr_socket *s);
+
+/*
  * Calls `look` again and again for some microseconds, giving way before each
  * time, unless that has been of no use lately. It says 1: there is something,
  * 0: not yet, -1: no use. Whether it said 1.

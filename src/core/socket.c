@@ -125,6 +125,7 @@ static void init_socket(struct sifr_socket *s, struct sifr_ctx *ctx, const struc
     s->streak = 0;
     s->spin = s->send_spin = (struct sf_spin){0};
     s->n_inproc = 0;
+    s->rush = 0;
     sf_list_init(&s->node);
     s->monitor = NULL;
     atomic_store(&s->monitored, 0);
@@ -956,7 +957,7 @@ static int recv_waiting(struct sifr_socket *s, struct sf_msg *m, bool wait, stru
     for (;;) {
         uint32_t ticket;
 
-        if (s->n_leases ? sf_direct_spin(s) : s->n_inproc && sf_direct_await(s, &s->spin)) {
+        if (s->n_leases ? sf_direct_spin(s) : s->n_inproc && sf_direct_gather(s)) {
             sf_socket_take_in(s);
             err = recv_directly(s, m);
             if (err != -EAGAIN)
@@ -1006,6 +1007,7 @@ static inline int send_entered(struct sifr_socket *s, struct sf_msg *m, int flag
     }
     m->flags &= (uint8_t)~(SF_MSG_MORE | SF_MSG_COMMAND);
     wait = !(flags & SIFR_DONTWAIT) && s->opt.snd_timeout != 0;
+    s->rush = 0;
     err = s->base.pattern->send(&s->base, m, more, wait);
     if (err == -EAGAIN)
         return send_waiting(s, m, more, wait);

@@ -99,6 +99,9 @@ struct sifr_socket {
     struct sf_spin spin;      /* of a recv */
     struct sf_spin send_spin; /* of a send that has no room */
     int n_inproc;             /* of the peers */
+    unsigned rush;            /* how often a recv waited for an inproc partner that is hardly slower */
+    uint64_t rush_ns;         /* when the last such wait ended, */
+    uint64_t rush_calls;      /* and `calls` then */
     int wake_fd;             /* owns; wakes the recv at the leased descriptors; -1 until needed */
     bool asked;              /* has written by itself and not read since: what it waits for is on its way */
     uint64_t write_end_ns;   /* when the socket last ended a write of its own */
