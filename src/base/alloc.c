@@ -53,6 +53,11 @@ void sf_free(void *p)
     free(p);
 }
 
+bool sf_alloc_counts(void)
+{
+    return atomic_load_explicit(&fail_at, memory_order_relaxed) != 0;
+}
+
 long sf_alloc_fail(long n, int sticky)
 {
     long seen = atomic_exchange(&requests, 0);

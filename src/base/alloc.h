@@ -1,6 +1,7 @@
 #ifndef SF_BASE_ALLOC_H
 #define SF_BASE_ALLOC_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /*
@@ -29,5 +30,8 @@ void sf_free(void *p);
  * of requests seen since the last call.
  */
 long sf_alloc_fail(long n, int sticky);
+
+/* Whether requests are being counted so: then nothing kept may stand in for one. */
+bool sf_alloc_counts(void);
 
 #endif

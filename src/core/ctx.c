@@ -1,6 +1,7 @@
 /* Contexts: the threads and names that sockets share. */
 #include "core/ctx.h"
 #include "base/alloc.h"
+#include "base/block.h"
 #include "base/fork.h"
 #include "core/socket.h"
 
@@ -358,5 +359,6 @@ int sifr_ctx_term(sifr_ctx_t *ctx)
     atomic_store(&c->tag, 0);
     pool_give(c);
     sf_poll_forget();
+    sf_block_forget();
     return 0;
 }

@@ -452,7 +452,7 @@ static ssize_t read_big(struct sf_conn *c)
 
     if (c->big.got == c->big.room) {
         size_t want = c->big.room * 2 < c->big.size ? c->big.room * 2 : c->big.size;
-        struct sf_owner *o = sf_realloc(c->big.owner, 16 + want);
+        struct sf_owner *o = sf_owner_grow(c->big.owner, want);
 
         if (!o)
             return -ENOMEM;

@@ -1,15 +1,26 @@
 /* Counted blocks of bytes, plain and as pieces of a pipe. */
 #include "wire/chunk.h"
 #include "base/alloc.h"
+#include "base/block.h"
 
 struct sf_owner *sf_owner_new(size_t size)
 {
-    struct sf_owner *o = sf_alloc_raw(16 + size);
+    uint16_t block;
+    struct sf_owner *o = sf_block_new(16 + size, &block);
 
     if (!o)
         return NULL;
     atomic_init(&o->refs, 1);
     o->kind = SF_OWNER_HEAP;
+    o->block = block;
+    return o;
+}
+
+struct sf_owner *sf_owner_grow(struct sf_owner *o, size_t size)
+{
+    o = sf_realloc(o, 16 + size);
+    if (o)
+        o->block = 0; /* no more of the size that it stands for */
     return o;
 }
 
@@ -39,14 +50,16 @@ void sf_pins_unref(struct sf_pins *p)
 struct sf_chunk *sf_chunk_new(size_t size, struct sf_meta *meta)
 {
     struct sf_chunk *c;
+    uint16_t block;
 
     /* Round up, so that segments at the end are aligned. */
     size = (size + sizeof *c + 63) / 64 * 64 - sizeof *c;
-    c = sf_alloc_raw(sizeof *c + size);
+    c = sf_block_new(sizeof *c + size, &block);
     if (!c)
         return NULL;
     atomic_init(&c->owner.refs, 1);
     c->owner.kind = SF_OWNER_CHUNK;
+    c->owner.block = block;
     c->meta = sf_meta_ref(meta);
     c->size = (uint32_t)size;
     c->wanted = 0;
@@ -88,5 +101,5 @@ void sf_chunk_free(struct sf_chunk *c)
     for (uint32_t i = 0; i < n; i++)
         sf_owner_unref(sf_chunk_segment(c, i)->owner);
     sf_meta_unref(c->meta);
-    sf_free(c);
+    sf_block_free(c, c->owner.block);
 }

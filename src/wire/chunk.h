@@ -11,6 +11,9 @@
 /* A counted block of `size` unset bytes with one reference, or NULL. */
 struct sf_owner *sf_owner_new(size_t size);
 
+/* Changes the size of one that nobody shares; NULL without memory, `o` then still stands. */
+struct sf_owner *sf_owner_grow(struct sf_owner *o, size_t size);
+
 static inline uint8_t *sf_owner_bytes(struct sf_owner *o)
 {
     return (uint8_t *)o + 16;

@@ -1,6 +1,7 @@
 /* Messages: bytes inside the handle, or shared and counted. */
 #include "wire/msg.h"
 #include "base/alloc.h"
+#include "base/block.h"
 #include "wire/chunk.h"
 #include "wire/log.h"
 
@@ -61,7 +62,7 @@ void sf_owner_unref(struct sf_owner *o)
     if (!o || atomic_fetch_sub_explicit(&o->refs, 1, memory_order_acq_rel) != 1)
         return;
     switch ((enum sf_owner_kind)o->kind) {
-    case SF_OWNER_HEAP: sf_free(o); break;
+    case SF_OWNER_HEAP: sf_block_free(o, o->block); break;
     case SF_OWNER_USER: release_user((struct sf_owner_user *)o); break;
     case SF_OWNER_CHUNK: sf_chunk_free((struct sf_chunk *)o); break;
     case SF_OWNER_WINDOW: sf_window_free((struct sf_chunk *)o); break;

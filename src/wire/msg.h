@@ -22,7 +22,8 @@ enum sf_owner_kind {
 
 struct sf_owner {
     _Atomic uint32_t refs;
-    uint32_t kind;
+    uint16_t kind;
+    uint16_t block; /* of a heap block or a chunk: for sf_block_free */
 };
 
 /* Shares; one more reference. NULL is allowed. Any thread. */

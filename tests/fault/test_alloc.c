@@ -1,5 +1,6 @@
 /* Every allocation fails in turn: each call says so, nothing is lost for good, nothing leaks. */
 #include "base/alloc.h"
+#include "base/block.h"
 #include "scenarios.h"
 
 /* ---- The gate, and what is allocated --------------------------------------------------------- */
@@ -101,7 +102,7 @@ static void settle(long blocks)
 {
     int64_t begin = now_ms();
 
-    while (atomic_load(&live) != blocks) {
+    for (sf_block_forget(); atomic_load(&live) != blocks; sf_block_forget()) {
         ck_assert_msg(now_ms() - begin < WAIT_MS, "failure %ld, manner %d: %ld blocks are left", trial.n, trial.manner,
                       atomic_load(&live) - blocks);
         poll(NULL, 0, 1);

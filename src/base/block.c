@@ -1,0 +1,133 @@
+/* Large blocks of memory that are kept for the next who wants one. */
+#include "base/block.h"
+#include "base/alloc.h"
+#include "base/park.h"
+
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/asan_interface.h>
+#else
+#define ASAN_POISON_MEMORY_REGION(at, size) ((void)(at), (void)(size))
+#define ASAN_UNPOISON_MEMORY_REGION(at, size) ((void)(at), (void)(size))
+#endif
+
+/*
+ * Sizes go up by a quarter of a power of two, and a little more each, for the
+ * header of what has a power of two of bytes. Kind k > 0 is of block_size(k).
+ */
+enum { STEPS = 4, SPARE = 256, FIRST_LOG = 13, KINDS = (20 - FIRST_LOG) * STEPS + 2 };
+
+struct block {
+    struct block *next;
+};
+
+/*
+ * Guards what is kept. Only ever tried: who finds it taken goes to the C
+ * library instead, so nobody waits for a thread that has been interrupted, and
+ * after a fork in which its holder was lost the child merely keeps nothing.
+ */
+static struct sf_lock block_lock;
+static struct block *kept[KINDS];
+static size_t kept_bytes;
+
+static size_t block_size(unsigned kind)
+{
+    size_t base = (size_t)1 << (FIRST_LOG + (kind - 1) / STEPS);
+
+    return base + base / STEPS * ((kind - 1) % STEPS) + SPARE;
+}
+
+/* What is kept is as good as freed: the address sanitizer is to tell who uses it. */
+static void hide(struct block *b, unsigned kind)
+{
+    ASAN_POISON_MEMORY_REGION(b + 1, block_size(kind) - sizeof *b);
+}
+
+static void show(struct block *b, unsigned kind)
+{
+    ASAN_UNPOISON_MEMORY_REGION(b + 1, block_size(kind) - sizeof *b);
+}
+
+/* The least kind that has `size` bytes; 0 if none has. */
+static unsigned block_kind(size_t size)
+{
+    unsigned kind = 1;
+
+    if (size < SF_BLOCK_MIN || size > SF_BLOCK_MAX + SPARE)
+        return 0;
+    while (kind < KINDS - 1 && block_size(kind) < size)
+        kind++;
+    return kind;
+}
+
+void *sf_block_new(size_t size, uint16_t *kind)
+{
+    struct block *b = NULL;
+    unsigned k = block_kind(size);
+
+    *kind = (uint16_t)k;
+    if (k == 0)
+        return sf_alloc_raw(size);
+    if (!sf_alloc_counts() && sf_lock_try(&block_lock)) {
+        b = kept[k];
+        if (b) {
+            kept[k] = b->next;
+            kept_bytes -= block_size(k);
+            show(b, k);
+        }
+        sf_lock_drop(&block_lock);
+    }
+    return b ? b : sf_alloc_raw(block_size(k));
+}
+
+void sf_block_free(void *p, uint16_t kind)
+{
+    struct block *b = p;
+
+    if (kind && !sf_alloc_counts() && sf_lock_try(&block_lock)) {
+        if (kept_bytes + block_size(kind) <= SF_BLOCK_KEPT) {
+            b->next = kept[kind];
+            kept[kind] = b;
+            hide(b, kind);
+            kept_bytes += block_size(kind);
+            b = NULL;
+        }
+        sf_lock_drop(&block_lock);
+    }
+    sf_free(b);
+}
+
+size_t sf_block_kept(void)
+{
+    size_t all;
+
+    sf_lock_take(&block_lock);
+    all = kept_bytes;
+    sf_lock_drop(&block_lock);
+    return all;
+}
+
+void sf_block_forget(void)
+{
+    struct block *all = NULL;
+
+    if (!sf_lock_try(&block_lock))
+        return;
+    for (unsigned k = 1; k < KINDS; k++) {
+        while (kept[k]) {
+            struct block *b = kept[k];
+
+            kept[k] = b->next;
+            show(b, k);
+            b->next = all;
+            all = b;
+        }
+    }
+    kept_bytes = 0;
+    sf_lock_drop(&block_lock);
+    while (all) {
+        struct block *b = all;
+
+        all = b->next;
+        sf_free(b);
+    }
+}
