@@ -29,7 +29,7 @@ enum {
     SPIN_SKIP_MAX = 512,
     RUSH = 8,             /* waits that make a receiver too fast for its sender, when */
     RUSH_NS = 2000,       /* so little passes from one to the next for each of its calls; */
-    GATHER_NS = 3000,     /* then so much later it looks */
+    GATHER_NS = 8000,     /* then so much later it looks */
 };
 
 /* --- Sending ------------------------------------------------------------ */

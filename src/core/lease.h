@@ -48,7 +48,7 @@ bool sf_direct_await(struct sifr_socket *s, struct sf_spin *spin);
 /*
  * The same for a recv. One that keeps pace with a stream would meet its sender
  * at each message, which costs both more than the message: when some waits have
- * followed each other that closely, it lets a few microseconds' worth gather. A socket that also
+ * followed each other that closely, it lets some microseconds' worth gather. A socket that also
  * sends never does that: somebody may wait for its answer.
  */
 bool sf_direct_gather(struct sifr_socket *s);

@@ -1,4 +1,7 @@
-/* inproc: what was sent before anybody bound the name, when its sender does not wait for that. */
+/*
+ * inproc: what was sent before anybody bound the name, when its sender does not wait for that; and
+ * two threads that wait for each other.
+ */
 #include "support.h"
 
 /* Each way to let go of a connect; odd: disconnect, even: close. */
@@ -204,6 +207,97 @@ START_TEST(senders_may_leave_while_the_name_is_being_bound)
 }
 END_TEST
 
+/* ---- Two threads that wait for each other ---------------------------------------------------- */
+
+enum { STREAM = 6000, ASKED = 1500, PAUSE_NS = 40000 };
+
+/* The sum of both marks: at 2 each side waits for the other at each message. */
+static const int marks[] = {1, 4, 500};
+
+enum { MARKS = COUNT(marks) };
+
+/* Computes for some time, now and then: about as long as the library looks again before it sleeps. */
+static void be_busy(unsigned *dice)
+{
+    struct timespec begin, now;
+    long ns = rand_r(dice) % 16 ? 0 : rand_r(dice) % PAUSE_NS;
+
+    clock_gettime(CLOCK_MONOTONIC, &begin);
+    do
+        clock_gettime(CLOCK_MONOTONIC, &now);
+    while ((now.tv_sec - begin.tv_sec) * 1000000000 + now.tv_nsec - begin.tv_nsec < ns);
+}
+
+static size_t stream_size(unsigned i)
+{
+    return i % 100 == 0 ? 20000 : i % 7 * 20;
+}
+
+static void *push_stream(void *arg)
+{
+    unsigned dice = 1;
+
+    for (unsigned i = 0; i < STREAM; i++) {
+        be_busy(&dice);
+        send_filled(arg, stream_size(i), i, 0);
+    }
+    return NULL;
+}
+
+/* A wake-up that is lost ends in the socket's time limit, which the calls report. */
+START_TEST(a_stream_arrives_whole_whoever_waits)
+{
+    struct endpoint e = fresh_endpoint(INPROC);
+    sifr_socket_t *push = new_socket(SIFR_PUSH), *pull = new_socket(SIFR_PULL);
+    unsigned dice = 2;
+    pthread_t t;
+
+    set_int(push, SIFR_SNDHWM, marks[_i % MARKS]);
+    set_int(pull, SIFR_RCVHWM, marks[_i % MARKS]);
+    bind_to(pull, &e);
+    connect_to(push, &e);
+    t = start_thread(push_stream, push);
+    for (unsigned i = 0; i < STREAM; i++) {
+        if (_i >= MARKS)
+            be_busy(&dice);
+        recv_filled(pull, stream_size(i), i, false);
+    }
+    pthread_join(t, NULL);
+    recv_nothing(pull);
+}
+END_TEST
+
+static void *reply(void *arg)
+{
+    unsigned dice = 3;
+
+    for (unsigned i = 0; i < ASKED; i++) {
+        recv_filled(arg, i % 100, i, false);
+        be_busy(&dice);
+        send_filled(arg, i % 100, i + 1, 0);
+    }
+    return NULL;
+}
+
+START_TEST(each_question_gets_its_answer_whoever_waits)
+{
+    struct endpoint e = fresh_endpoint(INPROC);
+    sifr_socket_t *req = new_socket(SIFR_REQ), *rep = new_socket(SIFR_REP);
+    unsigned dice = 4;
+    pthread_t t;
+
+    bind_to(rep, &e);
+    connect_to(req, &e);
+    t = start_thread(reply, rep);
+    for (unsigned i = 0; i < ASKED; i++) {
+        be_busy(&dice);
+        send_filled(req, i % 100, i, 0);
+        recv_filled(req, i % 100, i + 1, false);
+    }
+    pthread_join(t, NULL);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("flow/inproc");
@@ -217,6 +311,9 @@ int main(void)
     tcase_add_loop_test(c, the_newest_of_conflated_messages_waits, 0, GOODBYES);
     tcase_add_loop_test(c, a_pair_takes_its_next_peer_when_it_has_read_all, 0, GOODBYES);
     tcase_add_test(c, senders_may_leave_while_the_name_is_being_bound);
+    c = new_case(s, "two threads");
+    tcase_add_loop_test(c, a_stream_arrives_whole_whoever_waits, 0, 2 * MARKS);
+    tcase_add_test(c, each_question_gets_its_answer_whoever_waits);
     c = new_bare_case(s, "the end of the context");
     tcase_add_loop_test(c, term_waits_for_no_bind_and_frees_all, 0, 2);
     return run_suite(s);
