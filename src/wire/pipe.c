@@ -951,18 +951,21 @@ int sf_pipe_copy_begun(struct sf_pipe *p, struct sf_pipe *to)
  * without a look at the writer's line, which it would have to fetch anew for
  * each. `done` only grows but in sf_pipe_recycle, and its acquire load makes
  * all before it ours, so an old value is as good as a new one until it is used
- * up; segments behind it may be taken back, and are not counted.
+ * up. Segments are counted from the first to the first that is not shown: that
+ * one may be taken back and written anew, but its place is never used for bytes
+ * (the writer keeps room for one segment more than there are), those of the
+ * ones behind it are.
  */
 static void take_snapshot(struct sf_pipe *p)
 {
     struct sf_chunk *c = p->at.chunk;
-    uint32_t segs;
+    uint32_t n = p->at.seg, segs;
 
     p->seen = atomic_load_explicit(&c->done, memory_order_acquire) & BYTES;
-    for (segs = segments(c); segs > p->at.seg; segs--)
-        if (before(sf_chunk_segment(c, segs - 1)) <= p->seen)
-            break;
-    p->seen_segs = segs;
+    segs = segments(c);
+    while (n < segs && before(sf_chunk_segment(c, n)) <= p->seen)
+        n++;
+    p->seen_segs = n;
 }
 
 static inline int get(struct sf_pipe *p, struct sf_msg *m, bool *credit, bool brief)

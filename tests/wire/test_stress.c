@@ -6,6 +6,8 @@
 
 #include "base/park.h"
 
+#include <sched.h>
+
 enum { MESSAGES = 8000, LARGE_MESSAGES = 1500 };
 
 /* Both sides draw the same sizes and flags from this. */
@@ -275,6 +277,76 @@ START_TEST(what_arrives_is_read)
 }
 END_TEST
 
+/* --- A message taken back while the reader looks ------------------------ */
+
+/*
+ * The chunk has room for its segments, which are taken back while the reader may know of them, and
+ * for what is written over them afterwards. The two take turns by loads and stores that order
+ * nothing else, so that a sanitizer sees all that the pipe itself does not order.
+ */
+enum { TURNS = 60, TAKEN_BACK = 5, SMALL = 100 };
+
+static struct {
+    struct sf_pipe *pipe;
+    _Atomic int begun, looked; /* turns */
+} back;
+
+static void await_turn(_Atomic int *turn, int n)
+{
+    while (atomic_load_explicit(turn, memory_order_relaxed) < n)
+        sched_yield();
+}
+
+static void *take_back(void *arg)
+{
+    unsigned i = 0;
+
+    (void)arg;
+    for (int turn = 1; turn <= TURNS; turn++) {
+        const struct sf_chunk *tail;
+
+        put_filled(back.pipe, SMALL, i++, 0);
+        tail = back.pipe->tail;
+        for (int n = 0; n < TAKEN_BACK; n++)
+            put_filled(back.pipe, SF_PIPE_INLINE + 1, 200, SF_FRAME_MORE);
+        atomic_store_explicit(&back.begun, turn, memory_order_relaxed);
+        await_turn(&back.looked, turn);
+        sf_pipe_rollback(back.pipe);
+        while (back.pipe->tail == tail)
+            put_filled(back.pipe, SMALL, i++, 0);
+    }
+    return (void *)(uintptr_t)i;
+}
+
+START_TEST(what_is_written_over_what_was_taken_back_is_not_looked_at)
+{
+    unsigned i = 0;
+    pthread_t writer;
+    struct sf_msg m;
+    void *all;
+    bool credit;
+
+    atomic_store(&back.begun, 0);
+    atomic_store(&back.looked, 0);
+    back.pipe = new_pipe(false, 0);
+    writer = start_thread(take_back, NULL);
+    for (int turn = 1; turn <= TURNS; turn++) {
+        await_turn(&back.begun, turn);
+        while (sf_pipe_get(back.pipe, &m, &credit) == 0) {
+            ck_assert_uint_eq(sf_msg_size(&m), SMALL);
+            ck_assert_uint_eq(good_bytes(sf_msg_data(&m), SMALL, i++), SMALL);
+            sf_msg_close(&m);
+        }
+        atomic_store_explicit(&back.looked, turn, memory_order_relaxed);
+    }
+    pthread_join(writer, &all);
+    while (i < (uintptr_t)all)
+        get_filled(back.pipe, SMALL, i++, 0);
+    get_nothing(back.pipe);
+    sf_pipe_unref(back.pipe);
+}
+END_TEST
+
 /* --- Marks that change while messages flow ----------------------------- */
 
 static void *change_marks(void *arg)
@@ -483,6 +555,7 @@ int main(void)
 
     tcase_add_loop_test(c, what_is_written_is_read, 0, MARKS * READERS);
     tcase_add_loop_test(c, what_is_rolled_back_stays_unseen, 0, 2 * READERS);
+    tcase_add_test(c, what_is_written_over_what_was_taken_back_is_not_looked_at);
     tcase_add_loop_test(c, what_arrives_is_read, 0, MARKS);
     tcase_add_loop_test(c, marks_may_change_while_messages_flow, 0, READERS);
     tcase_add_loop_test(c, the_last_of_conflated_messages_is_always_read, 0, 2);
