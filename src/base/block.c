@@ -3,7 +3,12 @@
 #include "base/alloc.h"
 #include "base/park.h"
 
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(__has_feature) /* clang's way to say what gcc has a macro for */
+#if __has_feature(address_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(SANITIZED)
 #include <sanitizer/asan_interface.h>
 #else
 #define ASAN_POISON_MEMORY_REGION(at, size) ((void)(at), (void)(size))
