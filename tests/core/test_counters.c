@@ -350,6 +350,7 @@ START_TEST(each_of_a_crowd_counts)
     send_parts(pub, "b", "cd");
     for (int i = 0; i < CROWD; i++) {
         recv_text(subs[i], "a", false);
+        eventually(counters(subs[i]).in.put == 2);
         ck_flow(counters(subs[i]).in, 2, 4, 1, 1, 1);
         recv_parts(subs[i], "b", "cd");
         ck_flow(counters(subs[i]).in, 2, 4, 2, 4, 0);
