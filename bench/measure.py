@@ -75,7 +75,7 @@ def rows_of_targets(quick):
                              ("100 per 1 ms", 1000, 100)):
         rows.append(Row("one-way latency tcp p50", name, "latency",
                         dict(gap=gap, burst=burst, cores="apart"), "p50_us", less=True, must=1 / 2,
-                        count=400 * burst, unit="us"))
+                        count=400 * burst, unit="us", libs=["sifr", "zmq", "raw"]))
     for peers in (1, 10, 100, 1000):
         for name in ("64 B", "1 KiB"):
             rows.append(Row("PUB, delivered", f"{name} to {peers}", "fanout",
