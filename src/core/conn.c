@@ -295,7 +295,8 @@ static void put_notice(struct sf_conn *c, const struct sf_bytes *bytes)
 
     if (!bytes->data || sf_msg_init_copy(&m, bytes->data, bytes->size) != 0)
         return;
-    sf_pipe_put(c->link->in, &m, 0);
+    if (sf_link_need_in(c->link) == 0)
+        sf_pipe_put(c->link->in, &m, 0);
     sf_msg_close(&m);
     if (sf_pipe_must_wake(c->link->in))
         tell(c, SF_EVENT_READABLE);
@@ -832,28 +833,16 @@ static int make_meta(struct sf_conn *c)
 /* The queue of what was accepted, or dialed with IMMEDIATE. */
 static int make_link(struct sf_conn *c)
 {
-    const struct sf_options *o = &c->profile->opt;
-    bool conflate = o->conflate && (c->socket->base.pattern->flags & SF_PATTERN_CONFLATES);
     struct sf_link *l;
     int err = sf_link_new(&l, c->socket);
 
     if (err)
         return err;
-    sf_link_connect(l, c);
-    err = sf_pipe_new(&l->in, conflate);
-    if (err == 0)
-        err = sf_pipe_new(&l->out, conflate);
+    err = sf_link_connect(l, c);
     if (err) {
         sf_link_unref(l);
         return err;
     }
-    sf_pipe_set_mark(l->out, 1, -1);
-    sf_pipe_set_mark(l->in, 0, -1);
-    sf_pipe_set_mark(l->out, 0, o->snd_hwm);
-    sf_pipe_set_mark(l->in, 1, o->rcv_hwm);
-    sf_pipe_set_pins(l->in, c->socket->pins);
-    atomic_store(&l->in->asleep, 1);
-    sf_counters_enter(l);
     c->link = l;
     return 0;
 }
@@ -932,8 +921,10 @@ static int become_ready(struct sf_conn *c)
     if (c->was_ready)
         sf_counters_reconnected(c->socket);
     c->was_ready = true;
-    sf_meta_unref(c->link->in->meta);
-    c->link->in->meta = sf_meta_ref(c->meta);
+    if (c->link->in != sf_pipe_none()) {
+        sf_meta_unref(c->link->in->meta);
+        c->link->in->meta = sf_meta_ref(c->meta);
+    }
     atomic_fetch_add(&c->link->joins, 1);
     atomic_store(&c->link->up, 1);
     sf_conn_event(c, SIFR_EVENT_HANDSHAKE_SUCCEEDED, 0);

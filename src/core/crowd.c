@@ -288,7 +288,8 @@ static void become(struct sf_crowd *c, struct sf_member *m, int state)
 /* SHUT becomes OPEN, for a message whose first frame has `size` bytes: 0 or -ENOMEM. */
 static int open_window(struct sf_crowd *c, struct sf_member *m, size_t size)
 {
-    if (sf_log_open(c->log, m->link->out, &m->flock->sleeper, size) != 0)
+    if (sf_link_need_out(m->link) != 0 ||
+        sf_log_open(c->log, m->link->out, &m->flock->sleeper, size) != 0)
         return -ENOMEM;
     sf_list_remove(&m->node);
     m->state = OPEN;
@@ -350,7 +351,8 @@ static int reserve(struct sf_crowd *c)
 int sf_crowd_join(struct sf_crowd *c, struct sf_peer *p)
 {
     struct sf_link *l = sf_link_of(p);
-    int mark = atomic_load_explicit(&l->out->mark, memory_order_relaxed);
+    int mark = l->conn ? atomic_load(&l->socket->hwm[0])
+                       : atomic_load_explicit(&l->out->mark, memory_order_relaxed);
     struct sf_member *m;
 
     if (l->out->conflate || (mark > 0 && mark < MARK_MIN))

@@ -59,12 +59,18 @@ static int link_new(struct sf_link **out, struct sifr_socket *s, const char *nam
 /* Pipes of the side that connects; the other side's marks have no say yet. */
 static int make_pipes(struct sf_link *l, bool conflate)
 {
-    int err = sf_pipe_new(&l->in, conflate);
+    struct sf_pipe *in, *out;
+    int err = sf_pipe_new(&in, conflate);
 
-    if (err == 0)
-        err = sf_pipe_new(&l->out, conflate);
     if (err)
         return err;
+    err = sf_pipe_new(&out, conflate);
+    if (err) {
+        sf_pipe_unref(in);
+        return err;
+    }
+    l->in = in;
+    l->out = out;
     sf_pipe_set_mark(l->out, 0, l->socket->opt.snd_hwm);
     sf_pipe_set_mark(l->out, 1, -1);
     sf_pipe_set_mark(l->in, 1, l->socket->opt.rcv_hwm);

@@ -25,6 +25,8 @@ int sf_link_new(struct sf_link **out, struct sifr_socket *s)
     }
     atomic_init(&l->refs, 1);
     l->socket = sf_socket_ref(s);
+    atomic_init(&l->in, sf_pipe_none());
+    atomic_init(&l->out, sf_pipe_none());
     sf_list_init(&l->peer.in_node);
     sf_list_init(&l->peer.out_node);
     sf_list_init(&l->peer.node);
@@ -91,10 +93,74 @@ static void wake_writer(struct sf_link *l)
         sf_link_post(atomic_load(&l->other), SF_EVENT_WRITABLE);
 }
 
-void sf_link_connect(struct sf_link *l, struct sf_conn *c)
+static int make_in(struct sf_link *l, bool conflate)
 {
+    struct sifr_socket *s = l->socket;
+    struct sf_pipe *p;
+    int mark = atomic_load(&s->hwm[1]);
+    int err = sf_pipe_new(&p, conflate);
+
+    if (err)
+        return err;
+    sf_pipe_set_mark(p, 0, -1);
+    sf_pipe_set_mark(p, 1, mark);
+    sf_pipe_set_pins(p, s->pins);
+    p->meta = sf_meta_ref(l->conn->meta);
+    atomic_store(&p->asleep, 1); /* nothing is there: its first message is news */
+    atomic_store(&l->in, p);
+    /*
+     * A new mark is stored, then given to the pipes: that has met this one, or
+     * we meet the mark. Again, since what we have set may have come after it.
+     */
+    while (atomic_load(&s->hwm[1]) != mark) {
+        mark = atomic_load(&s->hwm[1]);
+        sf_pipe_set_mark(p, 1, mark);
+    }
+    return 0;
+}
+
+static int make_out(struct sf_link *l, bool conflate)
+{
+    struct sf_pipe *p;
+    int err = sf_pipe_new(&p, conflate);
+
+    if (err)
+        return err;
+    sf_pipe_set_mark(p, 1, -1);
+    sf_pipe_set_mark(p, 0, atomic_load(&l->socket->hwm[0]));
+    atomic_store(&p->asleep, 1); /* who reads it has found nothing */
+    atomic_store(&l->out, p);
+    return 0;
+}
+
+int sf_link_need_in(struct sf_link *l)
+{
+    return atomic_load_explicit(&l->in, memory_order_relaxed) == sf_pipe_none() ? make_in(l, false)
+                                                                              : 0;
+}
+
+int sf_link_need_out(struct sf_link *l)
+{
+    return atomic_load_explicit(&l->out, memory_order_relaxed) == sf_pipe_none()
+               ? make_out(l, false)
+               : 0;
+}
+
+int sf_link_connect(struct sf_link *l, struct sf_conn *c)
+{
+    const struct sf_pattern *pattern = l->socket->base.pattern;
+    int err = 0;
+
     l->conn = sf_conn_ref(c);
-    l->direct = !(l->socket->base.pattern->flags & SF_PATTERN_FANOUT);
+    l->direct = !(pattern->flags & SF_PATTERN_FANOUT);
+    if (c->profile->opt.conflate && (pattern->flags & SF_PATTERN_CONFLATES)) {
+        err = make_in(l, true);
+        if (err == 0)
+            err = make_out(l, true);
+    }
+    if (err == 0)
+        sf_counters_enter(l);
+    return err;
 }
 
 /*
@@ -130,7 +196,9 @@ int sf_peer_put(struct sf_peer *p, struct sf_msg *m, bool more)
         sf_crowd_step_aside(l->member);
     else if (!more && sf_pipe_put_small(l->out, sf_msg_data(m), sf_msg_size(m)))
         goto sent;
-    err = sf_pipe_put(l->out, m, more ? SF_FRAME_MORE : 0);
+    err = sf_link_need_out(l);
+    if (err == 0)
+        err = sf_pipe_put(l->out, m, more ? SF_FRAME_MORE : 0);
     if (err)
         return err;
 sent:
@@ -153,7 +221,9 @@ int sf_peer_command(struct sf_peer *p, const char *name, const void *body, size_
         return 0;
     if (l->member)
         sf_crowd_step_aside(l->member);
-    err = sf_pipe_put_command(l->out, name, body, size);
+    err = sf_link_need_out(l);
+    if (err == 0)
+        err = sf_pipe_put_command(l->out, name, body, size);
     if (err == 0 && sf_pipe_must_wake(l->out))
         sf_link_wake_reader(l);
     return err;

@@ -32,7 +32,8 @@ enum {
 struct sf_link {
     struct sf_peer peer; /* first; the socket's, under its turn */
     struct sifr_socket *socket; /* shares */
-    struct sf_pipe *in, *out;   /* shares */
+    /* Each shares; sf_pipe_none until the first message, when who writes there puts one in its place. */
+    _Atomic(struct sf_pipe *) in, out;
     struct sf_conn *conn;       /* shares; NULL for inproc */
     struct sf_member *member;   /* owns; of a crowd (crowd.c), or NULL; the socket's, under its turn */
     _Atomic uint32_t refs;
@@ -71,7 +72,13 @@ struct sf_link {
 };
 
 int sf_link_new(struct sf_link **out, struct sifr_socket *s); /* no pipes yet; 0 or -ENOMEM */
-void sf_link_connect(struct sf_link *l, struct sf_conn *c); /* gives it its connection */
+int sf_link_connect(struct sf_link *l, struct sf_conn *c); /* gives it its connection; 0 or -ENOMEM */
+/*
+ * Makes a pipe where there is none yet, of one with a connection: for who fills
+ * the in-pipe / for the socket, under its turn. 0 or -ENOMEM.
+ */
+int sf_link_need_in(struct sf_link *l);
+int sf_link_need_out(struct sf_link *l);
 struct sf_link *sf_link_ref(struct sf_link *l);
 void sf_link_unref(struct sf_link *l);
 

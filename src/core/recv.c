@@ -395,6 +395,13 @@ static int hop_old(struct sf_conn *c)
     struct sf_pipe *p = c->link->in;
     struct sf_buffer *b = &c->stash;
 
+    if (b->at < b->size) {
+        int err = sf_link_need_in(c->link);
+
+        if (err)
+            return err;
+        p = c->link->in;
+    }
     while (b->at < b->size) {
         struct sf_frame f;
         struct sf_msg m;
@@ -501,6 +508,12 @@ static ssize_t read_some(struct sf_conn *c, size_t missing)
         return read_big(c);
     if (missing > GROW_FROM) /* space grows with what has arrived, whatever was announced */
         missing = p->raw > GROW_FROM ? p->raw : GROW_FROM;
+    if (leased) {
+        err = sf_link_need_in(c->link);
+        if (err)
+            return err;
+        p = c->link->in;
+    }
     if (p->bulk || leased) { /* the loop's scratch is not at hand, and the chunk is read out at once */
         size_t least = p->bulk ? 8192 : LITTLE;
 
@@ -518,6 +531,10 @@ static ssize_t read_some(struct sf_conn *c, size_t missing)
     n = sf_recv_read(c, &v, 1);
     if (n <= 0)
         return n;
+    err = sf_link_need_in(c->link);
+    if (err)
+        return err;
+    p = c->link->in;
     p->bulk = n > LITTLE;
     err = sf_pipe_space(p, (size_t)n > missing ? (size_t)n : missing, &at, &room);
     if (err)
@@ -537,7 +554,9 @@ int sf_recv_start(struct sf_conn *c, const uint8_t *bytes, size_t n)
         return 0;
     if (c->version == SF_ZMTP_10)
         return sf_buffer_add(&c->stash, bytes, n);
-    err = sf_pipe_space(c->link->in, n, &at, &room);
+    err = sf_link_need_in(c->link);
+    if (err == 0)
+        err = sf_pipe_space(c->link->in, n, &at, &room);
     if (err)
         return err;
     memcpy(at, bytes, n);
@@ -625,9 +644,8 @@ bool sf_recv_leasable(const struct sf_conn *c)
 
 int sf_recv_some(struct sf_conn *c)
 {
-    struct sf_pipe *p = c->link->in;
-
     for (;;) {
+        struct sf_pipe *p = c->link->in;
         size_t missing = 1;
         int err = hop(c, &missing);
         ssize_t n;

@@ -1273,26 +1273,6 @@ int sifr_bind(sifr_socket_t *sock, const char *endpoint)
     return answer(err);
 }
 
-/* The pipes of a link whose bytes a connection moves, and their marks. */
-static int make_pipes(struct sifr_socket *s, struct sf_link *l)
-{
-    bool conflate = s->opt.conflate && (s->base.pattern->flags & SF_PATTERN_CONFLATES);
-    int err = sf_pipe_new(&l->in, conflate);
-
-    if (err == 0)
-        err = sf_pipe_new(&l->out, conflate);
-    if (err)
-        return err;
-    sf_pipe_set_mark(l->out, 1, -1);
-    sf_pipe_set_mark(l->in, 0, -1);
-    sf_pipe_set_mark(l->out, 0, s->opt.snd_hwm);
-    sf_pipe_set_mark(l->in, 1, s->opt.rcv_hwm);
-    sf_pipe_set_pins(l->in, s->pins);
-    atomic_store(&l->in->asleep, 1); /* nothing is there: its first message is news */
-    sf_counters_enter(l);
-    return 0;
-}
-
 /* A queue for what is dialed, attached to the pattern at once. */
 static int make_dialed_link(struct sifr_socket *s, struct sf_conn *c)
 {
@@ -1302,15 +1282,13 @@ static int make_dialed_link(struct sifr_socket *s, struct sf_conn *c)
     if (err)
         return err;
     l->peer.dialed = true;
-    sf_link_connect(l, c);
-    if (s->opt.connect_id.size) {
+    err = sf_link_connect(l, c);
+    if (err == 0 && s->opt.connect_id.size) {
         l->peer.given_id = (uint8_t *)sf_alloc_text(s->opt.connect_id.data, s->opt.connect_id.size);
         l->peer.given_id_size = s->opt.connect_id.size;
         if (!l->peer.given_id)
             err = -ENOMEM;
     }
-    if (err == 0)
-        err = make_pipes(s, l);
     if (err == 0) {
         err = sf_socket_attach(s, sf_link_ref(l));
         if (err)

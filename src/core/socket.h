@@ -121,7 +121,7 @@ struct sifr_socket {
     _Atomic int lease_poller;         /* SF_POLLER_...; taken under the turn */
     struct sf_lock watch_lock;        /* guards watchers; makes a post and its write to fd one */
     struct sf_list watchers;
-    _Atomic int hwm[2];               /* SNDHWM and RCVHWM, for inproc peers */
+    _Atomic int hwm[2];               /* SNDHWM and RCVHWM, for inproc peers and for those who make pipes */
     struct sf_count_sum counts;       /* and base.drops: sf_socket_counters */
     struct sf_lock monitor_lock;      /* guards monitor */
     struct sf_monitor *monitor;       /* owns, or NULL */

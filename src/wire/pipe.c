@@ -9,6 +9,8 @@
 
 enum { BYTES = SF_CHUNK_FINAL - 1 };
 
+const struct sf_pipe sf_pipe_empty;
+
 int sf_pipe_new(struct sf_pipe **out, bool conflate)
 {
     struct sf_pipe *p = sf_alloc(sizeof *p);
@@ -40,7 +42,8 @@ static void leave(struct sf_pipe *p, struct sf_chunk *c)
 
 void sf_pipe_unref(struct sf_pipe *p)
 {
-    if (!p || atomic_fetch_sub_explicit(&p->refs, 1, memory_order_acq_rel) != 1)
+    if (!p || p == sf_pipe_none() ||
+        atomic_fetch_sub_explicit(&p->refs, 1, memory_order_acq_rel) != 1)
         return;
     release_all(p);
     if (p->has_cell)
@@ -81,6 +84,10 @@ void sf_pipe_flow(struct sf_pipe *p, struct sf_flow *f)
     struct sf_tally put;
     uint64_t gone;
 
+    if (p == sf_pipe_none()) {
+        memset(f, 0, sizeof *f);
+        return;
+    }
     f->took = count_of(&p->got.messages);
     f->took_bytes = count_of(&p->got.bytes);
     f->replaced = count_of(&p->replaced);
@@ -100,6 +107,8 @@ void sf_pipe_set_mark(struct sf_pipe *p, int end, int messages)
 {
     int a, b, all;
 
+    if (p == sf_pipe_none())
+        return;
     atomic_store(&p->marks[end], messages);
     do { /* again if the other end has set its own meanwhile: the last store must know both */
         a = atomic_load(&p->marks[0]);
@@ -717,8 +726,13 @@ static void walk(struct sf_place *at, struct found *f)
 /* Where the next frame is; its chunk is NULL when nothing was ever written. */
 static struct sf_place here(struct sf_pipe *p)
 {
-    if (!p->at.item)
-        p->at = start_of(atomic_load_explicit(&p->first, memory_order_acquire));
+    struct sf_chunk *first;
+
+    if (!p->at.item) {
+        first = atomic_load_explicit(&p->first, memory_order_acquire);
+        if (first)
+            p->at = start_of(first);
+    }
     return p->at;
 }
 
@@ -1057,10 +1071,12 @@ static void doze(struct sf_pipe *p)
 
 bool sf_pipe_sleep(struct sf_pipe *p, bool *credit)
 {
+    *credit = false;
+    if (p == sf_pipe_none()) /* who puts a pipe in its place makes it asleep */
+        return true;
     atomic_store_explicit(&p->asleep, 1, memory_order_relaxed);
     doze(p);
     atomic_thread_fence(memory_order_seq_cst);
-    *credit = false;
     if (sf_pipe_ready(p)) {
         atomic_store_explicit(&p->asleep, 0, memory_order_relaxed);
         return false;
@@ -1094,6 +1110,8 @@ int sf_pipe_gather(struct sf_pipe *p, struct iovec *iov, int n, size_t limit, si
     encode_cell(p);
     at = sent_place(p);
     *bytes = 0;
+    if (!at.item)
+        return 0;
     while (at.item && used < n && total < limit) {
         uint32_t done = shown(&at);
         uint32_t segs = atomic_load_explicit(&at.chunk->n_segs, memory_order_acquire);
@@ -1238,6 +1256,8 @@ bool sf_pipe_at_message(struct sf_pipe *p)
 
 void sf_pipe_rewind(struct sf_pipe *p)
 {
+    if (p == sf_pipe_none())
+        return;
     p->sent_ahead = 0;
     p->sent.item = NULL;
     p->sent_in_seg = 0;

@@ -111,9 +111,20 @@ struct sf_pipe {
     uint64_t sent_ahead;  /* bytes between `at` and there */
 };
 
+/*
+ * Stands for a pipe in which nothing has ever been: what reads, asks or takes
+ * back finds it empty, without room it never is, and nothing is written to it.
+ */
+extern const struct sf_pipe sf_pipe_empty;
+
+static inline struct sf_pipe *sf_pipe_none(void)
+{
+    return (struct sf_pipe *)(uintptr_t)&sf_pipe_empty;
+}
+
 /* One reference, `conflate`: keeps only the newest message. 0 or -ENOMEM. */
 int sf_pipe_new(struct sf_pipe **out, bool conflate);
-struct sf_pipe *sf_pipe_ref(struct sf_pipe *p);
+struct sf_pipe *sf_pipe_ref(struct sf_pipe *p); /* not of sf_pipe_none */
 void sf_pipe_unref(struct sf_pipe *p); /* NULL is allowed; the last frees all that is in it */
 
 /* What has gone through so far. Any thread; exact when neither side is at work. */
