@@ -64,9 +64,7 @@ void sf_conn_unref(struct sf_conn *c)
         return;
     /* Closed, or never started: only memory is left. */
     sf_profile_unref(c->profile);
-    if (c->endpoint)
-        sf_endpoint_fini(c->endpoint);
-    sf_free(c->endpoint);
+    sf_free(c->text);
     if (c->link)
         sf_link_unref(c->link);
     if (c->listener)
@@ -106,26 +104,24 @@ static struct sf_conn *conn_new(struct sifr_socket *s, struct sf_loop *loop,
 }
 
 int sf_conn_dial(struct sf_conn **out, struct sifr_socket *s, struct sf_loop *loop,
-                 struct sf_profile *profile, struct sf_endpoint *e)
+                 struct sf_profile *profile, const char *text)
 {
     struct sf_conn *c = conn_new(s, loop, profile);
 
     if (!c)
         return -ENOMEM;
-    c->endpoint = sf_alloc(sizeof *c->endpoint);
-    if (!c->endpoint) {
+    c->text = sf_alloc_text(text, strlen(text));
+    if (!c->text) {
         sf_conn_unref(c);
         return -ENOMEM;
     }
-    *c->endpoint = *e;
-    memset(e, 0, sizeof *e);
     *out = c;
     return 0;
 }
 
 const char *sf_conn_text(const struct sf_conn *c)
 {
-    return c->listener ? c->listener->text : c->endpoint->text;
+    return c->listener ? c->listener->text : c->text;
 }
 
 void sf_conn_event(struct sf_conn *c, unsigned event, uint64_t value)
@@ -915,6 +911,8 @@ static int become_ready(struct sf_conn *c)
         err = sf_heart_start(c);
     if (err)
         return err;
+    sf_lookup_free(c->lookup); /* when this connection is lost it is looked up anew */
+    c->lookup = NULL;
     c->state = SF_CONN_READY;
     c->shake = NULL;
     c->attempt = 0;

@@ -160,8 +160,8 @@ struct sf_conn {
     } big;
 
     /* What dials. */
-    struct sf_endpoint *endpoint; /* owns; NULL: accepted */
-    struct sf_lookup *lookup;
+    char *text;                  /* owns; its endpoint, taken apart at each attempt; NULL: accepted */
+    struct sf_lookup *lookup;    /* owns; until READY, or NULL */
     size_t next_address;         /* in its list */
     unsigned attempt;            /* back-offs since the last success */
     unsigned breaks;             /* connections that were lost within the message sent first then */
@@ -174,9 +174,9 @@ struct sf_conn {
     struct sf_list node;          /* in its list */
 };
 
-/* For connect: dials when told to start. Takes over what is in `e` on success. */
+/* For connect: dials `text`, which can be parsed, when told to start. 0 or -ENOMEM. */
 int sf_conn_dial(struct sf_conn **out, struct sifr_socket *s, struct sf_loop *loop,
-                 struct sf_profile *profile, struct sf_endpoint *e);
+                 struct sf_profile *profile, const char *text);
 
 /* For accepted streams (takes over `stream` on success). In `loop`. */
 int sf_conn_accepted(struct sf_listener *l, struct sf_stream *stream);

@@ -52,8 +52,17 @@ static void back_off(struct sf_conn *c)
 static void dial(struct sf_conn *c, const struct sf_address *to)
 {
     const struct sf_options *o = &c->profile->opt;
-    int err = c->endpoint->transport->dial(c->endpoint, &o->stream, to, &c->stream);
+    struct sf_endpoint e;
+    bool delayed_event;
+    int err = sf_endpoint_parse(&e, c->text, false);
 
+    if (err) {
+        sf_dial_failed(c, err);
+        return;
+    }
+    err = e.transport->dial(&e, &o->stream, to, &c->stream);
+    delayed_event = e.transport->delayed_event;
+    sf_endpoint_fini(&e);
     if (err) { /* ipc says so at once: there is no descriptor any more to name */
         sf_conn_event(c, SIFR_EVENT_CLOSED, (uint64_t)-1);
         sf_dial_failed(c, err);
@@ -63,7 +72,7 @@ static void dial(struct sf_conn *c, const struct sf_address *to)
     c->state = SF_CONN_OPENING;
     if (o->connect_timeout > 0)
         sf_loop_timer(c->loop, &c->timer, (uint64_t)o->connect_timeout);
-    if (c->endpoint->transport->delayed_event)
+    if (delayed_event)
         sf_conn_event(c, SIFR_EVENT_CONNECT_DELAYED, EINPROGRESS);
     sf_dial_open(c);
 }
@@ -89,10 +98,13 @@ void sf_dial_attempt(struct sf_conn *c)
     const struct sf_options *o = &c->profile->opt;
     char host[SF_ADDR_HOST_MAX];
     uint16_t port;
-    int n = c->endpoint->transport->host
-                ? c->endpoint->transport->host(c->endpoint, &o->stream, host, &port)
-                : 0;
+    struct sf_endpoint e;
+    int n = sf_endpoint_parse(&e, c->text, false);
 
+    if (n == 0) {
+        n = e.transport->host ? e.transport->host(&e, &o->stream, host, &port) : 0;
+        sf_endpoint_fini(&e);
+    }
     if (n == 0) {
         dial(c, NULL);
         return;

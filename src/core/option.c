@@ -411,6 +411,7 @@ int sifr_setsockopt(sifr_socket_t *sock, int option, const void *value, size_t s
     int err = sf_socket_enter(sock);
 
     if (err == 0) {
+        sf_socket_forget_profile(sock);
         err = !value && size ? -EINVAL : set_option(sock, option, value, size);
         sf_socket_leave(sock);
     }

@@ -74,6 +74,13 @@ struct sifr_socket *sf_socket_ref(struct sifr_socket *s)
     return s;
 }
 
+void sf_socket_forget_profile(struct sifr_socket *s)
+{
+    if (s->profile)
+        sf_profile_unref(s->profile);
+    s->profile = NULL;
+}
+
 /* Nobody knows the socket any more. */
 static void bury(struct sifr_socket *s)
 {
@@ -84,6 +91,7 @@ static void bury(struct sifr_socket *s)
         close(fd);
     if (s->wake_fd >= 0)
         close(s->wake_fd);
+    sf_socket_forget_profile(s);
     sf_options_fini(&s->opt);
     sf_free(s->base.state);
     sf_free(s->last_endpoint);
@@ -113,6 +121,7 @@ static void init_socket(struct sifr_socket *s, struct sifr_ctx *ctx, const struc
     sf_counters_init(&s->counts);
     s->ctx = ctx;
     sf_options_init(&s->opt);
+    s->profile = NULL;
     if (pattern->flags & SF_PATTERN_NO_LINGER)
         s->opt.linger = 0;
     sf_list_init(&s->endpoints);
@@ -1171,7 +1180,6 @@ static void entry_free(struct sf_endpoint_entry *e)
         sf_conn_unref(e->conn);
     if (e->link)
         sf_link_unref(e->link);
-    sf_free(e->text);
     sf_free(e->last);
     sf_free(e);
 }
@@ -1179,14 +1187,15 @@ static void entry_free(struct sf_endpoint_entry *e)
 /* An entry for `text` that is not yet in the list, or NULL without memory. */
 static struct sf_endpoint_entry *entry_new(const char *text)
 {
-    struct sf_endpoint_entry *e = sf_alloc(sizeof *e);
+    size_t size = strlen(text) + 1;
+    struct sf_endpoint_entry *e = sf_alloc(sizeof *e + size);
 
     if (!e)
         return NULL;
     sf_list_init(&e->node);
-    e->text = sf_alloc_text(text, strlen(text));
-    e->last = sf_alloc_text(text, strlen(text));
-    if (e->text && e->last)
+    memcpy(e->text, text, size);
+    e->last = sf_alloc_text(text, size - 1);
+    if (e->last)
         return e;
     entry_free(e);
     return NULL;
@@ -1219,6 +1228,14 @@ static int bind_inproc(struct sifr_socket *s, const char *text, const char *name
     return 0;
 }
 
+/* A copy of the options: the last one, while they are the same. With a reference, or NULL. */
+static struct sf_profile *profile_of(struct sifr_socket *s)
+{
+    if (!s->profile)
+        s->profile = sf_profile_new(&s->opt);
+    return s->profile ? sf_profile_ref(s->profile) : NULL;
+}
+
 static int bind_stream(struct sifr_socket *s, const struct sf_endpoint *at)
 {
     struct sf_loop *loop = sf_ctx_loop(s->ctx, s->opt.affinity);
@@ -1229,7 +1246,7 @@ static int bind_stream(struct sifr_socket *s, const struct sf_endpoint *at)
 
     if (!loop)
         return -SIFR_EMTHREAD;
-    profile = sf_profile_new(&s->opt);
+    profile = profile_of(s);
     if (!profile)
         return -ENOMEM;
     err = sf_listener_new(&l, s, loop, profile, at);
@@ -1243,6 +1260,7 @@ static int bind_stream(struct sifr_socket *s, const struct sf_endpoint *at)
     }
     e->listener = l;
     entry_add(s, e);
+    sf_socket_forget_profile(s);
     s->opt.use_fd = -1; /* it is ours now: another bind would close it a second time */
     sf_listener_start(l);
     return 0;
@@ -1317,7 +1335,7 @@ static bool connected_already(struct sifr_socket *s, const char *text)
     return false;
 }
 
-static int connect_stream(struct sifr_socket *s, struct sf_endpoint *to)
+static int connect_stream(struct sifr_socket *s, const char *text)
 {
     struct sf_loop *loop = sf_ctx_loop(s->ctx, s->opt.affinity);
     struct sf_endpoint_entry *e;
@@ -1327,14 +1345,14 @@ static int connect_stream(struct sifr_socket *s, struct sf_endpoint *to)
 
     if (!loop)
         return -SIFR_EMTHREAD;
-    e = entry_new(to->text);
-    profile = e ? sf_profile_new(&s->opt) : NULL;
+    e = entry_new(text);
+    profile = e ? profile_of(s) : NULL;
     if (!profile) {
         if (e)
             entry_free(e);
         return -ENOMEM;
     }
-    err = sf_conn_dial(&c, s, loop, profile, to);
+    err = sf_conn_dial(&c, s, loop, profile, text);
     sf_profile_unref(profile);
     if (err) {
         entry_free(e);
@@ -1377,6 +1395,9 @@ static int connect_inproc(struct sifr_socket *s, const char *text, const char *n
 
 static void forget_connect_id(struct sifr_socket *s)
 {
+    if (!s->opt.connect_id.data)
+        return;
+    sf_socket_forget_profile(s);
     sf_free(s->opt.connect_id.data);
     s->opt.connect_id = (struct sf_bytes){0};
 }
@@ -1401,7 +1422,7 @@ int sifr_connect(sifr_socket_t *sock, const char *endpoint)
             err = connect_inproc(sock, endpoint, rest, &met);
         else if (!((sock->base.pattern->flags & SF_PATTERN_ONCE) &&
                    connected_already(sock, endpoint)))
-            err = connect_stream(sock, &to);
+            err = connect_stream(sock, endpoint);
         sf_endpoint_fini(&to);
         forget_connect_id(sock);
     }

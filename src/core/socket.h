@@ -32,12 +32,12 @@ struct sf_spin {
 /* What bind and connect made; in sifr_socket.endpoints. */
 struct sf_endpoint_entry {
     struct sf_list node;
-    char *text;                   /* owns; the key for unbind and disconnect */
     char *last;                   /* owns; a copy that becomes the socket's last endpoint, or NULL */
     struct sf_listener *listener; /* shares, or NULL */
     struct sf_conn *conn;         /* shares, or NULL */
     struct sf_link *link;         /* shares, or NULL: of conn, or inproc's */
     bool inproc_bind;             /* `text` is a name bound in the context */
+    char text[];                  /* the key for unbind and disconnect */
 };
 
 /*
@@ -82,6 +82,7 @@ struct sifr_socket {
     struct sf_socket base; /* what the pattern sees */
     struct sifr_ctx *ctx;  /* borrows: term waits for us */
     struct sf_options opt;
+    struct sf_profile *profile; /* shares; a copy of `opt` as it is, or NULL */
     struct sf_list endpoints; /* struct sf_endpoint_entry */
     struct sf_list parked;    /* struct sf_link.parked */
     struct sf_pins *pins;     /* shares; fixed while the socket is open */
@@ -129,6 +130,9 @@ struct sifr_socket {
     _Atomic(struct sf_task *) hook;   /* run in hook_loop at each post: a monitor's; set under watch_lock */
     struct sf_loop *hook_loop;
 };
+
+/* An option changes. */
+void sf_socket_forget_profile(struct sifr_socket *s);
 
 /*
  * Checks the handle and takes the socket: 0, or -ENOTSOCK, -EINTR (in a forked
