@@ -23,21 +23,21 @@ struct sf_peer {
     struct sf_list in_node;  /* in a list of sf_collect */
     struct sf_list out_node; /* in a list of sf_rotate or sf_fanout */
     struct sf_map_node by_id;
+    void *own;       /* pattern->peer_size bytes, zeroed; the core frees them after detach */
     bool in_active;  /* has, as far as known, a message to read */
     bool out_active; /* may take a message, as far as known */
-    void *own;       /* pattern->peer_size bytes, zeroed; the core frees them after detach */
 
     /* The core's; the pattern reads. */
-    struct sf_list node; /* in sf_socket.peers */
     bool dialed;         /* made by connect: survives a lost connection */
     bool inproc;
     bool connected;      /* the handshake is complete and the connection stands */
     bool ended;          /* no more can be sent; what was received is read to its end */
-    uint8_t *id;         /* owns; routing id that the peer announced; may be NULL */
-    size_t id_size;      /* 0: anonymous */
-    uint8_t *given_id;   /* owns; SIFR_CONNECT_ROUTING_ID of the connect that made it, or NULL */
-    size_t given_id_size;
     bool subscribes_all; /* an unversioned ZMTP 1.0 subscriber, which filters for itself */
+    struct sf_list node; /* in sf_socket.peers */
+    uint8_t *id;         /* owns; routing id that the peer announced; may be NULL */
+    uint8_t *given_id;   /* owns; SIFR_CONNECT_ROUTING_ID of the connect that made it, or NULL */
+    uint32_t id_size;    /* 0: anonymous */
+    uint32_t given_id_size;
 };
 
 /*

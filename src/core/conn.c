@@ -48,6 +48,13 @@ void sf_buffer_fini(struct sf_buffer *b)
     memset(b, 0, sizeof *b);
 }
 
+struct sf_old *sf_conn_old(struct sf_conn *c)
+{
+    if (!c->old)
+        c->old = sf_alloc(sizeof *c->old);
+    return c->old;
+}
+
 /* --- Life -------------------------------------------------------------- */
 
 struct sf_conn *sf_conn_ref(struct sf_conn *c)
@@ -70,8 +77,11 @@ void sf_conn_unref(struct sf_conn *c)
     if (c->listener)
         sf_listener_unref(c->listener);
     sf_buffer_fini(&c->lane);
-    sf_buffer_fini(&c->stage);
-    sf_buffer_fini(&c->stash);
+    if (c->old) {
+        sf_buffer_fini(&c->old->stage);
+        sf_buffer_fini(&c->old->stash);
+        sf_free(c->old);
+    }
     sf_free(c);
     sf_socket_unref(s);
 }
@@ -259,7 +269,8 @@ static void drop_stream(struct sf_conn *c)
     c->paused = c->write_dead = c->staged = c->wants_write = c->dying = false;
     atomic_store(&c->streaming, 0);
     c->lane.at = c->lane.size = 0;
-    c->stage.at = c->stage.size = 0;
+    if (c->old)
+        c->old->stage.at = c->old->stage.size = 0;
     c->in_frame_more = c->heard_message = false;
     c->frame_no = c->commands_inside = 0;
     c->message_bytes = 0;
@@ -860,7 +871,7 @@ static int keep_identity(struct sf_conn *c)
     p->id = (uint8_t *)sf_alloc_text(id, size);
     if (!p->id)
         return -ENOMEM;
-    p->id_size = size;
+    p->id_size = (uint32_t)size;
     return 0;
 }
 

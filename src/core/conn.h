@@ -85,6 +85,19 @@ struct sf_buffer {
     size_t size, at, room; /* at <= size <= room */
 };
 
+/* Only with a peer whose framing is another than that of our pipes. */
+struct sf_old {
+    struct sf_buffer stage; /* one message on its way out */
+    struct sf_buffer stash; /* input, not whole yet */
+};
+
+/* Only while a large frame comes into a block of its own. */
+struct sf_big {
+    struct sf_owner *owner; /* owns */
+    uint64_t size, got;
+    size_t room, header;
+};
+
 /*
  * Tokens. While a connection is READY, two things may be done with its stream
  * by two kinds of threads:
@@ -115,7 +128,6 @@ struct sf_conn {
 
     /* Tokens. */
     struct sf_lock writer;   /* guards `direct` and what writing touches */
-    bool direct;             /* the socket may write: READY, nothing of the loop's stands before */
     _Atomic int reader;      /* SF_READER_... */
     _Atomic int lease_again; /* asked for when it could not be leased: to be asked again */
     _Atomic uint32_t later;  /* SF_TODO_... that wait for a token */
@@ -124,7 +136,6 @@ struct sf_conn {
     /* The loop's. */
     struct sf_list dozing;    /* among those who wait for a crowd's messages (crowd.c) */
     struct sf_sleeper *sleeper; /* shares; whose list that is, or NULL */
-    enum sf_conn_state state;
     struct sf_stream *stream; /* owns, or NULL */
     struct sf_watch watch;
     struct sf_timer timer;    /* back-off, handshake, connect and linger limits: one at a time */
@@ -132,42 +143,39 @@ struct sf_conn {
     struct sf_shake *shake;   /* owns, or NULL */
     struct sf_heart *heart;   /* owns, or NULL */
     struct sf_meta *meta;     /* shares */
-    enum sf_zmtp version;
     struct sf_buffer lane;    /* commands of our own: PONG, PING; joins between messages */
-    struct sf_buffer stage;   /* one message in an older framing */
-    struct sf_buffer stash;   /* input in an older framing, not whole yet */
-    bool staged;              /* stage holds a message that the pipe counts as handed out */
+    struct sf_old *old;       /* owns, or NULL */
+    struct sf_big *big;       /* owns, or NULL */
+    struct sf_soon soon;      /* while streaming */
+    uint64_t soon_took;       /* messages taken from the out-pipe when it was queued */
+    uint64_t message_bytes;   /* of the message being received, so far */
+    unsigned frame_no;        /* in it */
+    unsigned commands_inside; /* met between its frames */
+    unsigned held;            /* how often the loop has taken `writer` */
+    uint32_t lease_seen;      /* sifr_socket.lease_calls at its last tick */
+    uint8_t state;            /* enum sf_conn_state */
+    uint8_t version;          /* enum sf_zmtp */
+    uint8_t cut_by;           /* enum sf_drop: why the message coming in will not end, if the stream ends now */
+    bool direct;              /* under `writer`: the socket may write: READY, nothing of the loop's stands before */
+    bool staged;              /* old->stage holds a message that the pipe counts as handed out */
     bool paused;              /* not read: RCVHWM, or a lane that is not taken */
     bool write_dead;          /* writing failed; what was received is read to its end */
     bool closing;             /* SF_TODO_CLOSE was seen */
     bool wants_write;         /* the kernel took no more */
-    unsigned held;            /* how often the loop has taken `writer` */
     bool dying;               /* ends as soon as the lease is back */
-    uint32_t lease_seen;      /* sifr_socket.lease_calls at its last tick */
-    struct sf_soon soon;      /* while streaming */
-    uint64_t soon_took;       /* messages taken from the out-pipe when it was queued */
     bool in_frame_more;       /* of the message being received */
-    unsigned frame_no;        /* in it */
-    unsigned commands_inside; /* met between its frames */
-    uint8_t first_size4;      /* REQ: its first frame had 4 octets */
+    bool first_size4;         /* REQ: its first frame had 4 octets */
     bool heard_message;       /* a whole one came over this stream */
-    uint64_t message_bytes;   /* of it, so far */
-    enum sf_drop cut_by;      /* why the message coming in will not end, if the stream ends now */
-    struct {                  /* a large frame on its way into a block of its own */
-        struct sf_owner *owner; /* owns, or NULL */
-        uint64_t size, got;
-        size_t room, header;
-    } big;
 
     /* What dials. */
-    char *text;                  /* owns; its endpoint, taken apart at each attempt; NULL: accepted */
-    struct sf_lookup *lookup;    /* owns; until READY, or NULL */
-    size_t next_address;         /* in its list */
-    unsigned attempt;            /* back-offs since the last success */
-    unsigned breaks;             /* connections that were lost within the message sent first then */
-    uint64_t breaks_at;          /* its number */
-    bool was_up;                 /* a connection has been established once in this round */
-    bool was_ready;              /* a handshake has been completed once */
+    bool was_up;              /* a connection has been established once in this round */
+    bool was_ready;           /* a handshake has been completed once */
+    unsigned next_address;    /* in the look-up's list */
+    unsigned attempt;         /* back-offs since the last success */
+    unsigned breaks;          /* connections that were lost within the message sent first then */
+    uint64_t breaks_at;       /* its number */
+    char *text;               /* owns; its endpoint, taken apart at each attempt; NULL: accepted */
+    struct sf_lookup *lookup; /* owns; until READY, or NULL */
 
     /* What was accepted. */
     struct sf_listener *listener; /* shares */
@@ -254,5 +262,6 @@ void sf_heart_stop(struct sf_conn *c);
 
 int sf_buffer_add(struct sf_buffer *b, const void *bytes, size_t n); /* 0 or -ENOMEM */
 void sf_buffer_fini(struct sf_buffer *b);
+struct sf_old *sf_conn_old(struct sf_conn *c); /* makes it if need be; NULL without memory */
 
 #endif

@@ -105,7 +105,7 @@ bool sf_direct_drain(struct sifr_socket *s)
 
 static bool leased(const struct sf_link *l)
 {
-    return !sf_list_empty(&l->leased);
+    return l->conn && !sf_list_empty(&l->leased);
 }
 
 /* Whether something came for the pattern. */

@@ -32,8 +32,7 @@ int sf_link_new(struct sf_link **out, struct sifr_socket *s)
     sf_list_init(&l->peer.node);
     sf_list_init(&l->finish);
     sf_list_init(&l->parked);
-    sf_list_init(&l->pending);
-    sf_list_init(&l->leased);
+    sf_list_init(&l->leased); /* and with it `pending` */
     sf_list_init(&l->counted);
     *out = l;
     return 0;
@@ -60,8 +59,10 @@ void sf_link_unref(struct sf_link *l)
     sf_free(l->peer.own);
     sf_free(l->peer.id);
     sf_free(l->peer.given_id);
-    sf_free(l->learnt);
-    sf_free(l->name);
+    if (l->peer.inproc) {
+        sf_free(l->learnt);
+        sf_free(l->name);
+    }
     sf_free(l);
 }
 

@@ -23,6 +23,8 @@ enum {
     SF_EVENT_DEAD = 1 << 30 /* detached: whatever comes is ignored */
 };
 
+enum { SF_LINK_NEW, SF_LINK_ATTACHED, SF_LINK_PARKED, SF_LINK_GONE }; /* sf_link.place */
+
 /*
  * What ties a socket to one partner: the pattern's view of it, two pipes, and
  * the way to whoever moves their bytes (a connection's loop, or for inproc the
@@ -46,29 +48,35 @@ struct sf_link {
     _Atomic uint32_t joins; /* handshakes completed, ever */
     _Atomic int up;         /* the connection stands */
 
+    _Atomic uint64_t unheard; /* messages for a socket that takes none; who reads the stream adds */
+
     /* The socket's, under its turn. */
     /* inproc: shares; set once under ctx.lock, when both ends exist; cleared under the turn and ctx.lock. */
     _Atomic(struct sf_link *) other;
-    uint32_t joins_seen;
-    enum { SF_LINK_NEW, SF_LINK_ATTACHED, SF_LINK_PARKED, SF_LINK_GONE } place;
-    bool finished;           /* in the socket's list of links to detach */
-    struct sf_list finish;   /* in it */
+    struct sf_list finish;   /* in the socket's list of links to detach */
     struct sf_list parked;   /* in sifr_socket.parked */
-    struct sf_list pending;  /* in sifr_ctx.pending, under its lock */
-    struct sf_list leased;   /* in sifr_socket.leases */
-    bool lease_asked;        /* of the connection that stands now */
+    struct sf_list counted;  /* in sifr_socket.counts */
+    uint32_t joins_seen;
+    uint8_t place;           /* SF_LINK_... */
+    bool finished;           /* it is in the list of `finish` */
     bool direct;             /* the socket writes by itself: to a connection, and not to many */
-    size_t unflushed;        /* bytes put since the socket last wrote by itself */
+    bool lease_asked;        /* of the connection that stands now */
     bool bound_end;          /* inproc: made by the other side's connect */
     bool orphan;             /* inproc: waits for a bind without its socket; under ctx.lock */
-    uint64_t orphan_until;   /* ms of sf_clock_ms: and no longer than that; UINT64_MAX: for ever */
-    uint8_t *learnt;         /* owns; inproc: the binder's routing id, under ctx.lock until CHANGED */
-    size_t learnt_size;
-    char *name;              /* owns; inproc: the name that was connected to, else NULL */
-
-    struct sf_list counted;   /* in sifr_socket.counts */
-    bool met;                 /* inproc: there is, or was, another end; set under ctx.lock */
-    _Atomic uint64_t unheard; /* messages for a socket that takes none; who reads the stream adds */
+    bool met;                /* inproc: there is, or was, another end; set under ctx.lock */
+    union {
+        struct { /* with a connection */
+            struct sf_list leased; /* in sifr_socket.leases */
+            size_t unflushed;      /* bytes put since the socket last wrote by itself */
+        };
+        struct { /* inproc */
+            struct sf_list pending; /* in sifr_ctx.pending, under its lock */
+            uint64_t orphan_until;  /* ms of sf_clock_ms: and no longer than that; UINT64_MAX: for ever */
+            uint8_t *learnt;        /* owns; the binder's routing id, under ctx.lock until CHANGED */
+            size_t learnt_size;
+            char *name;             /* owns; the name that was connected to, else NULL */
+        };
+    };
 };
 
 int sf_link_new(struct sf_link **out, struct sifr_socket *s); /* no pipes yet; 0 or -ENOMEM */

@@ -48,13 +48,26 @@ static void tell_readable(struct sf_conn *c)
         sf_socket_try(c->socket); /* subscriptions do not wait for the application */
 }
 
+/* Input in an older framing. 0 or -ENOMEM. */
+static int stash(struct sf_conn *c, const void *bytes, size_t n)
+{
+    return sf_conn_old(c) ? sf_buffer_add(&c->old->stash, bytes, n) : -ENOMEM;
+}
+
+/* Forgets the block, which is somebody else's or gone. */
+static void end_big(struct sf_conn *c)
+{
+    sf_free(c->big);
+    c->big = NULL;
+}
+
 /* Messages of which something has come, but that the socket will not get. */
 static void count_cut(struct sf_conn *c)
 {
     const struct sf_pipe *p = c->link->in;
     const uint8_t *at = p->raw ? sf_pipe_raw(c->link->in) : NULL;
-    bool within = p->open || c->big.owner || c->stash.size;
-    size_t left = c->big.owner ? 0 : p->raw;
+    bool within = p->open || c->big || (c->old && c->old->stash.size);
+    size_t left = c->big ? 0 : p->raw;
     struct sf_frame f;
     uint64_t whole = 0;
     int header;
@@ -86,10 +99,11 @@ void sf_recv_abort(struct sf_conn *c)
     if (c->link && !(c->socket->base.pattern->flags & SF_PATTERN_DEAF))
         count_cut(c);
     c->cut_by = SF_DROP_UNFINISHED;
-    c->stash.at = c->stash.size = 0;
-    if (c->big.owner)
-        sf_owner_unref(c->big.owner);
-    memset(&c->big, 0, sizeof c->big);
+    if (c->old)
+        c->old->stash.at = c->old->stash.size = 0;
+    if (c->big)
+        sf_owner_unref(c->big->owner);
+    end_big(c);
     if (c->link) {
         tell_readable(c);
         sf_pipe_rollback(c->link->in);
@@ -220,14 +234,19 @@ static int begin_big(struct sf_conn *c, const struct sf_frame *f, size_t header)
         there = f->size;
     if (room < there)
         room = there;
-    c->big.owner = sf_owner_new(room);
-    if (!c->big.owner)
+    c->big = sf_alloc(sizeof *c->big);
+    if (!c->big)
         return -ENOMEM;
-    c->big.size = f->size;
-    c->big.got = there;
-    c->big.room = room;
-    c->big.header = header;
-    memcpy(sf_owner_bytes(c->big.owner), sf_pipe_raw(p) + header, there);
+    c->big->owner = sf_owner_new(room);
+    if (!c->big->owner) {
+        end_big(c);
+        return -ENOMEM;
+    }
+    c->big->size = f->size;
+    c->big->got = there;
+    c->big->room = room;
+    c->big->header = header;
+    memcpy(sf_owner_bytes(c->big->owner), sf_pipe_raw(p) + header, there);
     memmove(sf_pipe_raw(p) + header, sf_pipe_raw(p) + header + there, p->raw - header - there);
     p->raw -= (uint32_t)there;
     return 0;
@@ -240,15 +259,15 @@ static int finish_big(struct sf_conn *c)
     int err;
 
     if (c->socket->base.pattern->flags & SF_PATTERN_DEAF) {
-        sf_owner_unref(c->big.owner);
-        sf_pipe_discard(p, c->big.header);
+        sf_owner_unref(c->big->owner);
+        sf_pipe_discard(p, c->big->header);
     } else {
-        err = sf_pipe_accept_segment(p, c->big.header, sf_owner_bytes(c->big.owner), c->big.size,
-                                     c->big.owner);
+        err = sf_pipe_accept_segment(p, c->big->header, sf_owner_bytes(c->big->owner), c->big->size,
+                                     c->big->owner);
         if (err)
             return err;
     }
-    memset(&c->big, 0, sizeof c->big);
+    end_big(c);
     passed_frame(c, flags);
     return 0;
 }
@@ -267,7 +286,7 @@ static bool hop_plain(struct sf_conn *c)
     const uint8_t *b;
     size_t at = 0;
 
-    if (p->raw < 2 || p->open || c->in_frame_more || c->big.owner || p->conflate || c->lane.size ||
+    if (p->raw < 2 || p->open || c->in_frame_more || c->big || p->conflate || c->lane.size ||
         (c->socket->base.pattern->flags & ASKED))
         return false;
     room = sf_pipe_room(p);
@@ -315,8 +334,8 @@ static int hop(struct sf_conn *c, size_t *missing)
         struct sf_frame f;
         int header;
 
-        if (c->big.owner) {
-            if (c->big.got < c->big.size)
+        if (c->big) {
+            if (c->big->got < c->big->size)
                 break;
             err = finish_big(c);
             heard = true;
@@ -392,16 +411,15 @@ static int hop(struct sf_conn *c, size_t *missing)
 /* The same for a peer that speaks 1.0: its frames are put into ours one by one. */
 static int hop_old(struct sf_conn *c)
 {
-    struct sf_pipe *p = c->link->in;
-    struct sf_buffer *b = &c->stash;
+    struct sf_pipe *p;
+    struct sf_buffer *b;
 
-    if (b->at < b->size) {
-        int err = sf_link_need_in(c->link);
-
-        if (err)
-            return err;
-        p = c->link->in;
-    }
+    if (!c->old || c->old->stash.size == 0)
+        return 0;
+    if (sf_link_need_in(c->link) != 0)
+        return -ENOMEM;
+    p = c->link->in;
+    b = &c->old->stash;
     while (b->at < b->size) {
         struct sf_frame f;
         struct sf_msg m;
@@ -457,17 +475,17 @@ static ssize_t read_big(struct sf_conn *c)
     ssize_t n;
     int count = 1;
 
-    if (c->big.got == c->big.room) {
-        size_t want = c->big.room * 2 < c->big.size ? c->big.room * 2 : c->big.size;
-        struct sf_owner *o = sf_owner_grow(c->big.owner, want);
+    if (c->big->got == c->big->room) {
+        size_t want = c->big->room * 2 < c->big->size ? c->big->room * 2 : c->big->size;
+        struct sf_owner *o = sf_owner_grow(c->big->owner, want);
 
         if (!o)
             return -ENOMEM;
-        c->big.owner = o;
-        c->big.room = want;
+        c->big->owner = o;
+        c->big->room = want;
     }
-    v[0] = (struct iovec){sf_owner_bytes(c->big.owner) + c->big.got, c->big.room - c->big.got};
-    if (c->big.room == c->big.size) {
+    v[0] = (struct iovec){sf_owner_bytes(c->big->owner) + c->big->got, c->big->room - c->big->got};
+    if (c->big->room == c->big->size) {
         int err = sf_pipe_space(c->link->in, 64, &at, &room);
 
         if (err)
@@ -479,9 +497,9 @@ static ssize_t read_big(struct sf_conn *c)
         return n;
     if ((size_t)n > v[0].iov_len) {
         c->link->in->raw += (uint32_t)((size_t)n - v[0].iov_len);
-        c->big.got = c->big.size;
+        c->big->got = c->big->size;
     } else {
-        c->big.got += (size_t)n;
+        c->big->got += (size_t)n;
     }
     return n;
 }
@@ -500,11 +518,11 @@ static ssize_t read_some(struct sf_conn *c, size_t missing)
     if (c->version == SF_ZMTP_10) {
         v.iov_base = sf_loop_scratch(c->loop, &v.iov_len);
         n = sf_recv_read(c, &v, 1);
-        if (n > 0 && sf_buffer_add(&c->stash, v.iov_base, (size_t)n) != 0)
+        if (n > 0 && stash(c, v.iov_base, (size_t)n) != 0)
             return -ENOMEM;
         return n;
     }
-    if (c->big.owner)
+    if (c->big)
         return read_big(c);
     if (missing > GROW_FROM) /* space grows with what has arrived, whatever was announced */
         missing = p->raw > GROW_FROM ? p->raw : GROW_FROM;
@@ -553,7 +571,7 @@ int sf_recv_start(struct sf_conn *c, const uint8_t *bytes, size_t n)
     if (n == 0)
         return 0;
     if (c->version == SF_ZMTP_10)
-        return sf_buffer_add(&c->stash, bytes, n);
+        return stash(c, bytes, n);
     err = sf_link_need_in(c->link);
     if (err == 0)
         err = sf_pipe_space(c->link->in, n, &at, &room);

@@ -91,8 +91,8 @@ static int stage_frame(struct sf_conn *c, uint8_t flags, const uint8_t *data, ui
     } else {
         n = sf_frame_put(head, flags & SF_FRAME_MORE, size);
     }
-    err = sf_buffer_add(&c->stage, head, n);
-    return err ? err : sf_buffer_add(&c->stage, data, size);
+    err = sf_conn_old(c) ? sf_buffer_add(&c->old->stage, head, n) : -ENOMEM;
+    return err ? err : sf_buffer_add(&c->old->stage, data, size);
 }
 
 /* Writes the next message in the peer's framing: 0, -EAGAIN when there is none. */
@@ -129,7 +129,7 @@ static int flush_stage(struct sf_conn *c)
         if (err)
             return err == -EAGAIN ? 0 : err;
     }
-    err = write_buffer(c, &c->stage);
+    err = c->old ? write_buffer(c, &c->old->stage) : 0; /* none: nothing that the peer knows */
     if (err)
         return err;
     c->staged = false;
