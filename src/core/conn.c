@@ -71,11 +71,12 @@ void sf_conn_unref(struct sf_conn *c)
         return;
     /* Closed, or never started: only memory is left. */
     sf_profile_unref(c->profile);
-    sf_free(c->text);
     if (c->link)
         sf_link_unref(c->link);
     if (c->listener)
         sf_listener_unref(c->listener);
+    else
+        sf_free(c->text);
     sf_buffer_fini(&c->lane);
     if (c->old) {
         sf_buffer_fini(&c->old->stage);
@@ -108,7 +109,6 @@ static struct sf_conn *conn_new(struct sifr_socket *s, struct sf_loop *loop,
     c->linger_timer.fire = linger_over;
     c->watch.fd = -1;
     c->watch.ready = ready;
-    sf_list_init(&c->node);
     sf_list_init(&c->dozing);
     return c;
 }
@@ -276,12 +276,19 @@ static void drop_stream(struct sf_conn *c)
     c->message_bytes = 0;
 }
 
+static void forget_lookup(struct sf_conn *c)
+{
+    if (c->listener)
+        return;
+    sf_lookup_free(c->lookup);
+    c->lookup = NULL;
+}
+
 static void close_now(struct sf_conn *c)
 {
     c->state = SF_CONN_CLOSED;
     sf_loop_cancel(c->loop, &c->linger_timer);
-    sf_lookup_free(c->lookup);
-    c->lookup = NULL;
+    forget_lookup(c);
     drop_stream(c);
     if (c->link) {
         sf_recv_abort(c);
@@ -429,8 +436,7 @@ static void lose(struct sf_conn *c)
     }
     c->state = SF_CONN_IDLE;
     c->attempt = 0;
-    sf_lookup_free(c->lookup);
-    c->lookup = NULL;
+    forget_lookup(c);
     sf_dial_again(c);
 }
 
@@ -922,8 +928,7 @@ static int become_ready(struct sf_conn *c)
         err = sf_heart_start(c);
     if (err)
         return err;
-    sf_lookup_free(c->lookup); /* when this connection is lost it is looked up anew */
-    c->lookup = NULL;
+    forget_lookup(c); /* when this connection is lost it is looked up anew */
     c->state = SF_CONN_READY;
     c->shake = NULL;
     c->attempt = 0;

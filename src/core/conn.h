@@ -174,12 +174,15 @@ struct sf_conn {
     unsigned attempt;         /* back-offs since the last success */
     unsigned breaks;          /* connections that were lost within the message sent first then */
     uint64_t breaks_at;       /* its number */
-    char *text;               /* owns; its endpoint, taken apart at each attempt; NULL: accepted */
-    struct sf_lookup *lookup; /* owns; until READY, or NULL */
 
-    /* What was accepted. */
-    struct sf_listener *listener; /* shares */
-    struct sf_list node;          /* in its list */
+    struct sf_listener *listener; /* shares; NULL: dialed */
+    union {
+        struct sf_list node;      /* accepted: in the listener's list */
+        struct {                  /* dialed */
+            char *text;               /* owns; the endpoint, taken apart at each attempt */
+            struct sf_lookup *lookup; /* owns; until READY, or NULL */
+        };
+    };
 };
 
 /* For connect: dials `text`, which can be parsed, when told to start. 0 or -ENOMEM. */

@@ -95,6 +95,7 @@ static void bury(struct sifr_socket *s)
     sf_options_fini(&s->opt);
     sf_free(s->base.state);
     sf_free(s->last_endpoint);
+    sf_free(s->next_endpoint);
     sf_pins_unref(s->pins);
     s->pins = NULL;
     s->base.state = NULL;
@@ -142,7 +143,7 @@ static void init_socket(struct sifr_socket *s, struct sifr_ctx *ctx, const struc
     atomic_store(&s->hwm[1], s->opt.rcv_hwm);
     s->rcvmore = s->sndmore = s->starved = false;
     s->strays = 0;
-    s->last_endpoint = NULL;
+    s->last_endpoint = s->next_endpoint = NULL;
     atomic_store(&s->refs, 1);
     atomic_store(&s->inbox, NULL);
     atomic_store(&s->closed, 0);
@@ -1180,40 +1181,45 @@ static void entry_free(struct sf_endpoint_entry *e)
         sf_conn_unref(e->conn);
     if (e->link)
         sf_link_unref(e->link);
-    sf_free(e->last);
     sf_free(e);
 }
 
-/* An entry for `text` that is not yet in the list, or NULL without memory. */
-static struct sf_endpoint_entry *entry_new(const char *text)
+/*
+ * An entry for `text`, or for the connection of that text whose reference it takes over on success;
+ * not yet in the list. NULL without memory.
+ */
+static struct sf_endpoint_entry *entry_new(struct sifr_socket *s, const char *text,
+                                           struct sf_conn *c)
 {
     size_t size = strlen(text) + 1;
-    struct sf_endpoint_entry *e = sf_alloc(sizeof *e + size);
+    struct sf_endpoint_entry *e;
 
+    sf_free(s->next_endpoint);
+    s->next_endpoint = sf_alloc_text(text, size - 1);
+    e = s->next_endpoint ? sf_alloc(sizeof *e + (c ? 0 : size)) : NULL;
     if (!e)
         return NULL;
     sf_list_init(&e->node);
-    memcpy(e->text, text, size);
-    e->last = sf_alloc_text(text, size - 1);
-    if (e->last)
-        return e;
-    entry_free(e);
-    return NULL;
+    e->conn = c;
+    if (!c)
+        memcpy(e->own, text, size);
+    e->text = c ? sf_conn_text(c) : e->own;
+    return e;
 }
 
 /* What bind or connect made stands: it is in the list, and the last endpoint. */
 static void entry_add(struct sifr_socket *s, struct sf_endpoint_entry *e)
 {
     sf_free(s->last_endpoint);
-    s->last_endpoint = e->last;
-    e->last = NULL;
+    s->last_endpoint = s->next_endpoint;
+    s->next_endpoint = NULL;
     sf_list_push(&s->endpoints, &e->node);
 }
 
 static int bind_inproc(struct sifr_socket *s, const char *text, const char *name,
                        struct sf_list *met)
 {
-    struct sf_endpoint_entry *e = entry_new(text);
+    struct sf_endpoint_entry *e = entry_new(s, text, NULL);
     int err;
 
     if (!e)
@@ -1253,7 +1259,7 @@ static int bind_stream(struct sifr_socket *s, const struct sf_endpoint *at)
     sf_profile_unref(profile);
     if (err)
         return err;
-    e = entry_new(l->text);
+    e = entry_new(s, l->text, NULL);
     if (!e) {
         sf_listener_discard(l);
         return -ENOMEM;
@@ -1345,20 +1351,18 @@ static int connect_stream(struct sifr_socket *s, const char *text)
 
     if (!loop)
         return -SIFR_EMTHREAD;
-    e = entry_new(text);
-    profile = e ? profile_of(s) : NULL;
-    if (!profile) {
-        if (e)
-            entry_free(e);
+    profile = profile_of(s);
+    if (!profile)
         return -ENOMEM;
-    }
     err = sf_conn_dial(&c, s, loop, profile, text);
     sf_profile_unref(profile);
-    if (err) {
-        entry_free(e);
+    if (err)
         return err;
+    e = entry_new(s, text, c);
+    if (!e) {
+        sf_conn_unref(c);
+        return -ENOMEM;
     }
-    e->conn = c;
     if (!s->opt.immediate) {
         err = make_dialed_link(s, c);
         if (err) {
@@ -1376,7 +1380,7 @@ static int connect_stream(struct sifr_socket *s, const char *text)
 static int connect_inproc(struct sifr_socket *s, const char *text, const char *name,
                           struct sf_link **out)
 {
-    struct sf_endpoint_entry *e = entry_new(text);
+    struct sf_endpoint_entry *e = entry_new(s, text, NULL);
     struct sf_link *l;
     int err;
 

@@ -32,12 +32,12 @@ struct sf_spin {
 /* What bind and connect made; in sifr_socket.endpoints. */
 struct sf_endpoint_entry {
     struct sf_list node;
-    char *last;                   /* owns; a copy that becomes the socket's last endpoint, or NULL */
+    const char *text;             /* the key for unbind and disconnect: `own`, or conn's */
     struct sf_listener *listener; /* shares, or NULL */
     struct sf_conn *conn;         /* shares, or NULL */
     struct sf_link *link;         /* shares, or NULL: of conn, or inproc's */
     bool inproc_bind;             /* `text` is a name bound in the context */
-    char text[];                  /* the key for unbind and disconnect */
+    char own[];
 };
 
 /*
@@ -108,6 +108,7 @@ struct sifr_socket {
     uint64_t write_end_ns;   /* when the socket last ended a write of its own */
     unsigned streak;         /* sends in a row that came right after one */
     char *last_endpoint; /* owns, or NULL */
+    char *next_endpoint; /* owns; a copy of the text that will be that if all goes well, or NULL */
 
     struct sf_list node; /* in sifr_ctx.sockets, under its lock; in the pool when free */
 

@@ -1,0 +1,163 @@
+/* What a connection costs that has nothing to do. */
+#include "support.h"
+
+#include <malloc.h>
+#include <sys/resource.h>
+
+enum { MANY = 500, WARM = 8, LIMIT = 1024, PATTERN_MORE = 320 };
+
+/* The sanitizers' count of what is allocated; other allocators have mallinfo2. */
+extern size_t __sanitizer_get_current_allocated_bytes(void) __attribute__((weak));
+
+static size_t allocated(void)
+{
+    if (__sanitizer_get_current_allocated_bytes)
+        return __sanitizer_get_current_allocated_bytes();
+    return mallinfo2().uordblks + mallinfo2().hblkhd;
+}
+
+static int fds[WARM + MANY]; /* our ends: plain descriptors, so that all that is allocated is one socket's */
+
+static void allow_descriptors(void)
+{
+    struct rlimit r;
+
+    ck_works(getrlimit(RLIMIT_NOFILE, &r));
+    r.rlim_cur = r.rlim_max < 4096 ? r.rlim_max : 4096;
+    ck_works(setrlimit(RLIMIT_NOFILE, &r));
+    ck_assert_int_gt((int)r.rlim_cur, 2 * (WARM + MANY) + 50);
+}
+
+static void read_all(int fd, void *to, size_t n)
+{
+    for (size_t at = 0; at < n;) {
+        ssize_t got = read(fd, (char *)to + at, n - at);
+
+        ck_assert_int_gt(got, 0);
+        at += (size_t)got;
+    }
+}
+
+/* Acts as a peer of this type up to the end of the handshake. */
+static void shake_hands(int fd, const char *type)
+{
+    uint8_t all[64 + 64] = {0xff, 0, 0, 0, 0, 0, 0, 0, 1, 0x7f, 3, 1, 'N', 'U', 'L', 'L'}, got[256], *ready = all + 64;
+    size_t n = strlen(type), size = 6 + 1 + 11 + 4 + n;
+
+    ready[0] = 4;
+    ready[1] = (uint8_t)size;
+    memcpy(ready + 2, "\5READY\13Socket-Type\0\0\0", 21);
+    ready[23] = (uint8_t)n;
+    memcpy(ready + 24, type, n);
+    ck_assert_int_eq(write(fd, all, 64 + 2 + size), (ssize_t)(64 + 2 + size));
+    read_all(fd, got, 64 + 2);
+    ck_assert_int_eq(got[64], 4);
+    read_all(fd, got, got[65]);
+}
+
+static int call(const struct sockaddr_in *to)
+{
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+    ck_assert_int_ge(fd, 0);
+    ck_works(connect(fd, (const struct sockaddr *)to, sizeof *to));
+    return fd;
+}
+
+static struct sockaddr_in address_of(const struct endpoint *e)
+{
+    return own_address(atoi(strrchr(e->text, ':') + 1));
+}
+
+static const struct {
+    int type;
+    const char *peer;
+    size_t limit; /* those who know each peer by name, or by what it subscribes to, pay for that */
+} kinds[] = {
+    {SIFR_PULL, "PUSH", LIMIT},
+    {SIFR_PUSH, "PULL", LIMIT},
+    {SIFR_DEALER, "ROUTER", LIMIT},
+    {SIFR_REP, "REQ", LIMIT},
+    {SIFR_SUB, "PUB", LIMIT + PATTERN_MORE},
+    {SIFR_ROUTER, "DEALER", LIMIT + PATTERN_MORE},
+    {SIFR_PUB, "SUB", LIMIT + PATTERN_MORE},
+    {SIFR_XPUB, "SUB", LIMIT + PATTERN_MORE},
+};
+
+static void hang_up(void)
+{
+    for (int i = 0; i < COUNT(fds); i++)
+        close(fds[i]);
+}
+
+/* What those after the first few cost each, once there is no more than that; fails when it stays above. */
+static void expect_little(size_t before, size_t limit)
+{
+    int64_t end = now_ms() + WAIT_MS;
+    size_t each;
+
+    do {
+        poll(NULL, 0, 1);
+        each = allocated() > before ? (allocated() - before) / MANY : 0;
+    } while (each > limit && now_ms() < end);
+    ck_assert_msg(each <= limit, "%zu bytes for each connection", each);
+    ck_assert_msg(each > 100, "%zu bytes for each connection: they are not there", each);
+}
+
+START_TEST(an_accepted_connection_with_nothing_to_do_costs_at_most_1_kib)
+{
+    sifr_socket_t *s = new_socket(kinds[_i].type);
+    struct endpoint e = bind_fresh(s, TCP);
+    struct sockaddr_in to = address_of(&e);
+    size_t before = 0;
+
+    allow_descriptors();
+    for (int i = 0; i < COUNT(fds); i++) {
+        if (i == WARM)
+            before = allocated();
+        fds[i] = call(&to);
+        shake_hands(fds[i], kinds[_i].peer);
+    }
+    expect_little(before, kinds[_i].limit);
+    hang_up();
+}
+END_TEST
+
+START_TEST(a_dialled_connection_with_nothing_to_do_costs_at_most_1_kib)
+{
+    sifr_socket_t *s = new_socket(kinds[_i].type);
+    struct sockaddr_in at = own_address(0);
+    socklen_t size = sizeof at;
+    int listener = socket(AF_INET, SOCK_STREAM, 0);
+    size_t before = 0;
+    char text[64];
+
+    allow_descriptors();
+    ck_works(bind(listener, (struct sockaddr *)&at, sizeof at));
+    ck_works(listen(listener, 16));
+    ck_works(getsockname(listener, (struct sockaddr *)&at, &size));
+    for (int i = 0; i < COUNT(fds); i++) {
+        if (i == WARM)
+            before = allocated();
+        /* Each by another address: some sockets connect to one only once. */
+        snprintf(text, sizeof text, "tcp://127.0.%d.%d:0;%s:%d", i / 250, i % 250 + 1, own_host(), ntohs(at.sin_port));
+        ck_works(sifr_connect(s, text));
+        fds[i] = accept(listener, NULL, NULL);
+        ck_assert_int_ge(fds[i], 0);
+        shake_hands(fds[i], kinds[_i].peer);
+    }
+    expect_little(before, kinds[_i].limit);
+    hang_up();
+    close(listener);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *s = suite_create("core/memory");
+    TCase *c = new_case(s, "idle connections");
+
+    tcase_add_loop_test(c, an_accepted_connection_with_nothing_to_do_costs_at_most_1_kib, 0, COUNT(kinds));
+    tcase_add_loop_test(c, a_dialled_connection_with_nothing_to_do_costs_at_most_1_kib, 0, COUNT(kinds));
+    return run_suite(s);
+}
