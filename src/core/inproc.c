@@ -217,7 +217,7 @@ static int prepare(struct sf_link *a, struct sifr_socket *s, const struct sf_inp
     if (n->id_size == 0 || a->orphan)
         return 0;
     a->learnt = (uint8_t *)sf_alloc_text(n->id, n->id_size);
-    a->learnt_size = n->id_size;
+    a->learnt_size = (uint32_t)n->id_size;
     return a->learnt ? 0 : -ENOMEM;
 }
 

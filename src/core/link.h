@@ -64,6 +64,7 @@ struct sf_link {
     bool bound_end;          /* inproc: made by the other side's connect */
     bool orphan;             /* inproc: waits for a bind without its socket; under ctx.lock */
     bool met;                /* inproc: there is, or was, another end; set under ctx.lock */
+    uint32_t learnt_size;    /* inproc: bytes of `learnt` */
     union {
         struct { /* with a connection */
             struct sf_list leased; /* in sifr_socket.leases */
@@ -73,7 +74,6 @@ struct sf_link {
             struct sf_list pending; /* in sifr_ctx.pending, under its lock */
             uint64_t orphan_until;  /* ms of sf_clock_ms: and no longer than that; UINT64_MAX: for ever */
             uint8_t *learnt;        /* owns; the binder's routing id, under ctx.lock until CHANGED */
-            size_t learnt_size;
             char *name;             /* owns; the name that was connected to, else NULL */
         };
     };

@@ -583,7 +583,7 @@ static void take_one(struct sifr_socket *s, struct sf_link *l, uint32_t events)
         l->peer.connected = true; /* somebody bound the name */
         if (l->learnt && l->learnt[0] && !l->peer.id) {
             l->peer.id = l->learnt;
-            l->peer.id_size = (uint32_t)l->learnt_size;
+            l->peer.id_size = l->learnt_size;
             l->learnt = NULL;
         }
         if (l->place == SF_LINK_ATTACHED && pattern->joined)

@@ -4,7 +4,7 @@
 #include <malloc.h>
 #include <sys/resource.h>
 
-enum { MANY = 500, WARM = 8, LIMIT = 1024, PATTERN_MORE = 320 };
+enum { MANY = 500, WARM = 8, LIMIT = 1024, PATTERN_MORE = 336 };
 
 /* The sanitizers' count of what is allocated; other allocators have mallinfo2. */
 extern size_t __sanitizer_get_current_allocated_bytes(void) __attribute__((weak));
