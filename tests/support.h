@@ -171,7 +171,7 @@ struct endpoint {
  */
 static inline struct sockaddr_in own_address(int port)
 {
-    static uint32_t host;
+    static _Atomic uint32_t host; /* each thread that is first stores the same */
 
     if (!host)
         host = 0x7f400000 + (uint32_t)getpid() % 0x400000; /* 127.64.0.0 to 127.127.255.255 */
@@ -181,7 +181,7 @@ static inline struct sockaddr_in own_address(int port)
 
 static inline const char *own_host(void)
 {
-    static char text[INET_ADDRSTRLEN];
+    static _Thread_local char text[INET_ADDRSTRLEN];
     struct sockaddr_in a = own_address(0);
 
     return inet_ntop(AF_INET, &a.sin_addr, text, sizeof text);
