@@ -32,12 +32,13 @@ struct sf_peer {
     bool inproc;
     bool connected;      /* the handshake is complete and the connection stands */
     bool ended;          /* no more can be sent; what was received is read to its end */
-    bool subscribes_all; /* an unversioned ZMTP 1.0 subscriber, which filters for itself */
     struct sf_list node; /* in sf_socket.peers */
     uint8_t *id;         /* owns; routing id that the peer announced; may be NULL */
     uint8_t *given_id;   /* owns; SIFR_CONNECT_ROUTING_ID of the connect that made it, or NULL */
     uint32_t id_size;    /* 0: anonymous */
-    uint32_t given_id_size;
+    uint16_t given_id_size;
+    bool subscribes_all; /* an unversioned ZMTP 1.0 subscriber, which filters for itself; with `id`
+                            set by the loop before it tells, so not beside what is read till then */
 };
 
 /*

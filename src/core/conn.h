@@ -163,9 +163,6 @@ struct sf_conn {
     bool closing;             /* SF_TODO_CLOSE was seen */
     bool wants_write;         /* the kernel took no more */
     bool dying;               /* ends as soon as the lease is back */
-    bool in_frame_more;       /* of the message being received */
-    bool first_size4;         /* REQ: its first frame had 4 octets */
-    bool heard_message;       /* a whole one came over this stream */
 
     /* What dials. */
     bool was_up;              /* a connection has been established once in this round */
@@ -173,6 +170,10 @@ struct sf_conn {
     unsigned next_address;    /* in the look-up's list */
     unsigned attempt;         /* back-offs since the last success */
     unsigned breaks;          /* connections that were lost within the message sent first then */
+    /* Of what is received; who has the lease writes them, so they are not beside what the loop reads. */
+    bool in_frame_more;       /* of the message being received */
+    bool first_size4;         /* REQ: its first frame had 4 octets */
+    bool heard_message;       /* a whole one came over this stream */
     uint64_t breaks_at;       /* its number */
 
     struct sf_listener *listener; /* shares; NULL: dialed */

@@ -1309,7 +1309,7 @@ static int make_dialed_link(struct sifr_socket *s, struct sf_conn *c)
     err = sf_link_connect(l, c);
     if (err == 0 && s->opt.connect_id.size) {
         l->peer.given_id = (uint8_t *)sf_alloc_text(s->opt.connect_id.data, s->opt.connect_id.size);
-        l->peer.given_id_size = (uint32_t)s->opt.connect_id.size;
+        l->peer.given_id_size = (uint16_t)s->opt.connect_id.size;
         if (!l->peer.given_id)
             err = -ENOMEM;
     }
