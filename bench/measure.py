@@ -180,11 +180,16 @@ class Unsupported(Exception):
     """The library has no such thing."""
 
 
+def set_priority(level):
+    os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(level))
+
+
 class Bench:
     """Runs programs and keeps what they said, for rows that ask for the same run."""
 
-    def __init__(self, where, seconds, repeat, limit, log):
+    def __init__(self, where, seconds, repeat, limit, log, priority):
         self.where, self.seconds, self.repeat, self.log = where, seconds, repeat, log
+        self.raise_priority = (lambda: set_priority(10)) if priority else None
         self.limit = limit  # seconds after which a run is given up
         self.counts, self.results = {}, {}
 
@@ -192,7 +197,8 @@ class Bench:
         words = [f"{k}={v}" for k, v in {"limit": self.limit, **args}.items()]
         try:
             done = subprocess.run([os.path.join(self.where, row.program), lib] + words,
-                                  capture_output=True, text=True, timeout=600)
+                                  capture_output=True, text=True, timeout=600,
+                                  preexec_fn=self.raise_priority)
         except subprocess.TimeoutExpired:
             raise RuntimeError("took more than 600 s") from None
         print(" ".join([row.program, lib] + words), "->", done.returncode, done.stdout.strip(),
@@ -438,12 +444,12 @@ def plots(folder, rows):
 
 # ---- The whole ----------------------------------------------------------------------------------
 
-def write_page(path, rows, libs, pictures, folder):
+def write_page(path, rows, libs, pictures, folder, how):
     """docs/performance.md: the same table, and the plots."""
     where = os.path.relpath(folder, os.path.dirname(path))
     with open(path, "w", encoding="utf-8") as f:
         f.write("# Performance\n\n"
-                f"Measured by `bench/run` on {machine()}. "
+                f"Measured by `bench/run{how}` on {machine()}. "
                 "[bench/README](../bench/README) tells what the columns mean. Each run is in "
                 f"[results.csv]({where}/results.csv).\n\n")
         met = [judge(row) for row in rows if row.must is not None]
@@ -468,6 +474,8 @@ def main():
     p.add_argument("--only", default="", metavar="REGEX", help="rows whose name matches")
     p.add_argument("--repeat", type=int, help="repetitions [3 with --quick, else 5]")
     p.add_argument("--seconds", type=float, help="length of one run [0.12 with --quick, else 0.3]")
+    p.add_argument("--priority", action="store_true", help="run all at real-time priority, before "
+                   "whatever else the machine does (as root)")
     p.add_argument("--output", metavar="DIRECTORY", help="where CSV, plots and log go")
     p.add_argument("--page", metavar="FILE", help="write the table as Markdown")
     p.add_argument("--programs", required=True, help=argparse.SUPPRESS)
@@ -489,18 +497,21 @@ def main():
     libs = ["sifr", "zmq", "raw"] if a.quick else ["sifr", "zmq", "nng", "raw"]
 
     begun = time.monotonic()
-    print(machine())
+    if a.priority:
+        set_priority(20) # above what it measures, so as to end what hangs
+    print(machine() + (", at real-time priority" if a.priority else ""))
     print_head(libs)
     with open(os.path.join(folder, "log"), "w", encoding="utf-8") as log:
         bench = Bench(a.programs, a.seconds or (0.12 if a.quick else 0.3),
-                      a.repeat or (3 if a.quick else 5), 15 if a.quick else 120, log)
+                      a.repeat or (3 if a.quick else 5), 15 if a.quick else 120, log, a.priority)
         for row in rows:
             bench.measure(row)
             print_row(row, libs)
     write_csv(os.path.join(folder, "results.csv"), rows)
     pictures = plots(folder, rows) if shutil.which("gnuplot") else []
     if a.page:
-        write_page(a.page, rows, libs, pictures, folder)
+        write_page(a.page, rows, libs, pictures, folder,
+                   " --priority" if a.priority else "")
     met = [judge(row) for row in rows if row.must is not None]
     print(f"{sum(m in ('must', 'aim') for m in met)} of {len(met)} targets met, "
           f"{time.monotonic() - begun:.0f} s; each run: {folder}/results.csv")
