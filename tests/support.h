@@ -193,7 +193,7 @@ static inline int free_port(void)
     static int next;
 
     for (;;) {
-        int port = 10000 + next++ % 20000;
+        int port = 10000 + (int)((getpid() * 37L + next++) % 20000); /* children ask, too */
         struct sockaddr_in a = own_address(port);
         int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
         int err = bind(fd, (struct sockaddr *)&a, sizeof a);
