@@ -24,6 +24,9 @@ void sf_block_free(void *p, uint16_t kind);
 /* Bytes that are kept now; of no use but to tell. */
 size_t sf_block_kept(void);
 
+/* Frees what nobody has asked for since the last time; to be called now and then. */
+void sf_block_age(void);
+
 /* Frees what is kept. */
 void sf_block_forget(void);
 

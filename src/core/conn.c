@@ -1,6 +1,7 @@
 /* One connection: its states, from the first octet to the last. */
 #include "core/conn.h"
 #include "base/alloc.h"
+#include "base/block.h"
 #include "core/counters.h"
 #include "core/lease.h"
 #include "core/listener.h"
@@ -14,7 +15,14 @@
 #include <string.h>
 #include <sys/socket.h>
 
-enum { LINGER_TAIL_MS = 5000, END_POLL_MS = 2, BREAKS_MAX = 3 };
+enum {
+    LINGER_TAIL_MS = 5000,
+    END_POLL_MS = 2,
+    BREAKS_MAX = 3,
+    CALM_MS = 10,    /* between looks whether a connection is idle */
+    CALM_TICKS = 3,  /* so many are for the blocks that were given back, or follow each other that soon; */
+    CALM_DOUBLED = 7 /* then the time doubles so often */
+};
 
 static void step(struct sf_conn *c);
 
@@ -519,8 +527,11 @@ static void close_lingering(struct sf_conn *c)
     if (c->state == SF_CONN_ENDING || (owned && !sf_conn_own(c, SF_TODO_CLOSE)))
         return;
     nothing = !c->link || (c->state != SF_CONN_READY && sf_pipe_drained(c->link->out));
-    if (!c->closing && linger > 0)
-        sf_loop_timer(c->loop, &c->linger_timer, (uint64_t)linger);
+    if (!c->closing) {
+        sf_loop_cancel(c->loop, &c->linger_timer);
+        if (linger > 0)
+            sf_loop_timer(c->loop, &c->linger_timer, (uint64_t)linger);
+    }
     c->closing = true;
     if (owned)
         sf_conn_drop(c); /* the socket will not have it any more */
@@ -585,9 +596,69 @@ void sf_conn_drain(struct sf_conn *c)
     sf_conn_unref(c);
 }
 
+void sf_conn_calm(struct sf_conn *c)
+{
+    if (c->closing || sf_timer_armed(&c->linger_timer))
+        return;
+    c->calm = 0;
+    sf_loop_timer(c->loop, &c->linger_timer, CALM_MS);
+}
+
+/*
+ * Gives back what an idle connection does not need. The turn makes us the
+ * reader of the in-pipe and the writer of the out-pipe; the other end of the
+ * one is the loop's, or a lease's, which nobody uses without the turn, and that
+ * of the other goes with the writer's token. False: there is something in them.
+ */
+static bool shrink(struct sf_conn *c)
+{
+    bool done = sf_pipe_shrink(c->link->in);
+
+    if (!sf_conn_hold(c, SF_TODO_DRAIN))
+        return false;
+    done &= sf_pipe_shrink(c->link->out);
+    sf_conn_drop(c);
+    return done;
+}
+
+/* A tick of one that may be idle: it comes more and more seldom while messages lie there. */
+static void look_whether_calm(struct sf_conn *c)
+{
+    struct sifr_socket *s = c->socket;
+    bool done = false;
+
+    if (c->state != SF_CONN_READY)
+        return;
+    if (sf_lock_try(&s->turn)) {
+        uint32_t moved = (uint32_t)(sf_pipe_took(c->link->in) + c->link->out->written);
+
+        if (moved != c->calm_seen)
+            c->calm = 0;
+        else if (shrink(c))
+            done = c->calm >= CALM_TICKS; /* by then nobody else has wanted what it gave back */
+        c->calm_seen = moved;
+        sf_lock_drop(&s->turn);
+        sf_socket_try(s);
+    }
+    sf_block_age();
+    if (done || c->state != SF_CONN_READY || c->closing)
+        return;
+    sf_loop_timer(c->loop, &c->linger_timer,
+                  (uint64_t)CALM_MS << (c->calm > CALM_TICKS ? c->calm - CALM_TICKS : 0));
+    if (c->calm < CALM_TICKS + CALM_DOUBLED)
+        c->calm++;
+}
+
 static void linger_over(struct sf_timer *t)
 {
-    sf_conn_close(SF_CONTAINER(t, struct sf_conn, linger_timer));
+    struct sf_conn *c = SF_CONTAINER(t, struct sf_conn, linger_timer);
+
+    sf_conn_ref(c); /* it may end in here */
+    if (c->closing)
+        sf_conn_close(c);
+    else
+        look_whether_calm(c);
+    sf_conn_unref(c);
 }
 
 static void timed_out(struct sf_timer *t)

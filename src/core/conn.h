@@ -134,12 +134,13 @@ struct sf_conn {
     _Atomic int streaming;   /* the socket sends without pause: the loop looks again and again */
 
     /* The loop's. */
+    uint32_t calm_seen;       /* messages that had gone through, at the last look whether it is idle */
     struct sf_list dozing;    /* among those who wait for a crowd's messages (crowd.c) */
     struct sf_sleeper *sleeper; /* shares; whose list that is, or NULL */
     struct sf_stream *stream; /* owns, or NULL */
     struct sf_watch watch;
     struct sf_timer timer;    /* back-off, handshake, connect and linger limits: one at a time */
-    struct sf_timer linger_timer;
+    struct sf_timer linger_timer; /* while closing; before, of who may soon be idle (sf_conn_calm) */
     struct sf_shake *shake;   /* owns, or NULL */
     struct sf_heart *heart;   /* owns, or NULL */
     struct sf_meta *meta;     /* shares */
@@ -165,6 +166,7 @@ struct sf_conn {
     bool dying;               /* ends as soon as the lease is back */
 
     /* What dials. */
+    uint8_t calm;             /* such looks since then */
     bool was_up;              /* a connection has been established once in this round */
     bool was_ready;           /* a handshake has been completed once */
     unsigned next_address;    /* in the look-up's list */
@@ -215,6 +217,8 @@ void sf_lease_grant(struct sf_conn *c);
 bool sf_conn_hold(struct sf_conn *c, uint32_t todo);
 bool sf_conn_own(struct sf_conn *c, uint32_t todo);
 void sf_conn_drop(struct sf_conn *c); /* ends either */
+/* One of the pipes is at a large chunk: when nothing has come for some ticks it is given back. */
+void sf_conn_calm(struct sf_conn *c);
 /* Sets what the watch waits for while READY. */
 void sf_conn_watch(struct sf_conn *c);
 /* Sets what the watch waits for, from the state. */

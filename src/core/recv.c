@@ -639,6 +639,8 @@ void sf_recv_fill(struct sf_conn *c)
             break;
         n = err ? err : read_some(c, missing);
         if (n == -EAGAIN) {
+            if (sf_pipe_writes_large(c->link->in))
+                sf_conn_calm(c);
             sf_conn_watch(c);
             return;
         }

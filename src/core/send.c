@@ -234,6 +234,8 @@ static void flush(struct sf_conn *c)
             return;
         }
         if (sf_pipe_sleep(c->link->out, &credit)) {
+            if (sf_pipe_reads_large(c->link->out))
+                sf_conn_calm(c);
             sf_crowd_await(c);
             if (credit)
                 tell_room(c->link);

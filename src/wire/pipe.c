@@ -1345,6 +1345,31 @@ void sf_pipe_recycle(struct sf_pipe *p)
     p->sent.item = NULL;
 }
 
+bool sf_pipe_shrink(struct sf_pipe *p)
+{
+    struct sf_chunk *c = p->tail;
+
+    if (!c || c->owner.kind != SF_OWNER_CHUNK || c->size <= SF_PIPE_CHUNK_IDLE || p->window ||
+        p->shared || p->conflate)
+        return true;
+    if (p->open || p->raw || p->dirty || p->sent_ahead || p->inside)
+        return false;
+    let_go(p); /* the writer may have begun a chunk before it found nothing to put there */
+    if (p->at.chunk != c || p->at.item != c || p->at.off != p->fill)
+        return false;
+    release_segments(c, p->at.seg, atomic_load_explicit(&c->n_segs, memory_order_relaxed));
+    atomic_store_explicit(&p->first, NULL, memory_order_relaxed);
+    p->tail = p->msg_chunk = NULL;
+    p->fill = p->msg_at = p->msg_segs = p->open_end = 0;
+    p->at = p->sent = p->gathered = (struct sf_place){0};
+    p->sent_in_seg = 0;
+    p->seen = p->seen_segs = 0;
+    p->grow = SF_PIPE_CHUNK_MIN;
+    p->bulk = false;
+    leave(p, c);
+    return true;
+}
+
 uint64_t sf_pipe_drop(struct sf_pipe *p, bool *credit)
 {
     struct sf_msg m;

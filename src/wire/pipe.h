@@ -31,6 +31,7 @@ enum {
     SF_PIPE_CHUNK_MIN = 1024,   /* first chunk of a writer, bytes */
     SF_PIPE_CHUNK_MAX = 32768,  /* and what it grows to */
     SF_PIPE_READ_CHUNK = 65536, /* of a connection that streams in, bytes */
+    SF_PIPE_CHUNK_IDLE = 2048,  /* more is not kept by who has nothing to do, bytes */
 };
 
 /* Where a reader is: before byte `off` and segment `seg` of a chunk. */
@@ -259,6 +260,13 @@ bool sf_pipe_sent_messages(struct sf_pipe *p, uint64_t n);
  */
 void sf_pipe_recycle(struct sf_pipe *p);
 
+/*
+ * For who is both ends at the moment, of a pipe that may be in use again at once: gives the chunk
+ * back if it is a large one in which nothing is left, and what is written next begins as small as
+ * the first. False: something is left in it.
+ */
+bool sf_pipe_shrink(struct sf_pipe *p);
+
 /* Drops all that is published: number of messages and commands. `*credit` as in sf_pipe_get. */
 uint64_t sf_pipe_drop(struct sf_pipe *p, bool *credit);
 
@@ -272,6 +280,17 @@ static inline void sf_tally_add(struct sf_tally *t, uint64_t messages, uint64_t 
 
     atomic_store_explicit(&t->messages, m + messages, memory_order_relaxed);
     atomic_store_explicit(&t->bytes, b + bytes, memory_order_relaxed);
+}
+
+/* For the writer, for the reader: whether the chunk it is at is one that the idle do not keep. */
+static inline bool sf_pipe_writes_large(const struct sf_pipe *p)
+{
+    return p->tail && p->tail->size > SF_PIPE_CHUNK_IDLE;
+}
+
+static inline bool sf_pipe_reads_large(const struct sf_pipe *p)
+{
+    return p->at.chunk && p->at.chunk == p->at.item && p->at.chunk->size > SF_PIPE_CHUNK_IDLE;
 }
 
 /* Says what has been taken. True: the writer waits for room and is to be told. */

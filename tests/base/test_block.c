@@ -84,6 +84,30 @@ START_TEST(no_more_is_kept_than_it_may)
 }
 END_TEST
 
+START_TEST(what_nobody_asks_for_is_let_go)
+{
+    uint16_t kind, other;
+    void *p = block(65536, &kind), *q = block(20000, &other);
+
+    sf_block_age();
+    sf_block_free(p, kind);
+    sf_block_free(q, other);
+    poll(NULL, 0, 20); /* too often is never */
+    sf_block_age(); /* both are new */
+    for (int i = 0; i < 3; i++) {
+        q = block(20000, &other); /* is in use: it stays */
+        sf_block_free(q, other);
+        poll(NULL, 0, 20);
+        sf_block_age();
+        ck_assert_uint_lt(sf_block_kept(), 65536);
+        ck_assert_uint_ge(sf_block_kept(), 20000);
+    }
+    poll(NULL, 0, 20);
+    sf_block_age();
+    ck_assert_uint_eq(sf_block_kept(), 0);
+}
+END_TEST
+
 START_TEST(a_counted_request_is_never_met_by_what_is_kept)
 {
     uint16_t kind;
@@ -147,6 +171,7 @@ int main(void)
     tcase_add_test(c, blocks_of_every_size_have_the_room_asked_for);
     tcase_add_test(c, no_block_is_handed_out_twice);
     tcase_add_test(c, no_more_is_kept_than_it_may);
+    tcase_add_test(c, what_nobody_asks_for_is_let_go);
     tcase_add_test(c, a_counted_request_is_never_met_by_what_is_kept);
     tcase_add_test(c, threads_share_what_is_kept_and_no_block);
     return run_suite(suite);

@@ -1,4 +1,4 @@
-/* What a connection costs that has nothing to do. */
+/* What a connection costs that has nothing to do, or nothing more. */
 #include "support.h"
 
 #include <malloc.h>
@@ -152,6 +152,86 @@ START_TEST(a_dialled_connection_with_nothing_to_do_costs_at_most_1_kib)
 }
 END_TEST
 
+/* ---- After a burst ---------------------------------------------------------------------------------------------- */
+
+enum { BURST_SIZE = 1024, SURPLUS = 12 * 1024 };
+
+/* How many messages come in each. */
+#if defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__
+static const unsigned bursts[] = {20000, 5000};
+#else
+static const unsigned bursts[] = {100000, 10000};
+#endif
+
+static unsigned burst;
+
+static void *push_burst(void *arg)
+{
+    for (unsigned i = 0; i < burst; i++)
+        send_filled(arg, BURST_SIZE, i, 0);
+    return NULL;
+}
+
+static void *pull_one(void *arg)
+{
+    recv_text(arg, "after", false);
+    return NULL;
+}
+
+/* Even: the receiver is away. Odd: it waits in a call, and reads by itself if something comes. */
+START_TEST(after_a_burst_memory_falls_back)
+{
+    sifr_socket_t *push, *pull;
+    pthread_t t, waits;
+    size_t before;
+    int64_t end;
+
+    new_link(&push, SIFR_PUSH, &pull, SIFR_PULL, 2 * TCP);
+    send_text(push, "before", 0);
+    recv_text(pull, "before", false);
+    before = allocated();
+    for (int round = 0; round < COUNT(bursts); round++) {
+        burst = bursts[round];
+        t = start_thread(push_burst, push);
+        for (unsigned i = 0; i < burst; i++)
+            recv_filled(pull, BURST_SIZE, i, false);
+        pthread_join(t, NULL);
+        if (_i)
+            waits = start_thread(pull_one, pull);
+        end = now_ms() + WAIT_MS;
+        while (allocated() > before + SURPLUS && now_ms() < end)
+            poll(NULL, 0, 1);
+        ck_assert_msg(allocated() <= before + SURPLUS, "%zu bytes are kept", allocated() - before);
+        if (_i) {
+            send_text(push, "after", 0);
+            pthread_join(waits, NULL);
+        }
+    }
+}
+END_TEST
+
+START_TEST(what_lies_unread_does_not_keep_memory_for_ever)
+{
+    sifr_socket_t *push, *pull;
+    size_t before;
+    int64_t end;
+
+    new_link(&push, SIFR_PUSH, &pull, SIFR_PULL, 2 * TCP);
+    send_text(push, "before", 0);
+    recv_text(pull, "before", false);
+    before = allocated();
+    for (unsigned i = 0; i < 800; i++)
+        send_filled(push, BURST_SIZE, i, 0);
+    poll(NULL, 0, 100); /* nothing is waited for: several looks find it there */
+    for (unsigned i = 0; i < 800; i++)
+        recv_filled(pull, BURST_SIZE, i, false);
+    end = now_ms() + WAIT_MS;
+    while (allocated() > before + SURPLUS && now_ms() < end)
+        poll(NULL, 0, 1);
+    ck_assert_msg(allocated() <= before + SURPLUS, "%zu bytes are kept", allocated() - before);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("core/memory");
@@ -159,5 +239,8 @@ int main(void)
 
     tcase_add_loop_test(c, an_accepted_connection_with_nothing_to_do_costs_at_most_1_kib, 0, COUNT(kinds));
     tcase_add_loop_test(c, a_dialled_connection_with_nothing_to_do_costs_at_most_1_kib, 0, COUNT(kinds));
+    c = new_case(s, "bursts");
+    tcase_add_loop_test(c, after_a_burst_memory_falls_back, 0, 2);
+    tcase_add_test(c, what_lies_unread_does_not_keep_memory_for_ever);
     return run_suite(s);
 }

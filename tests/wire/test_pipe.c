@@ -406,6 +406,58 @@ START_TEST(the_marks_of_both_ends_add_up)
 }
 END_TEST
 
+START_TEST(an_empty_pipe_shrinks_and_begins_anew)
+{
+    for (int round = 0; round < 3; round++) {
+        struct sf_msg kept;
+        bool credit;
+
+        for (unsigned i = 0; i < 100; i++)
+            put_filled(p, 1000, i, 0);
+        ck_assert(sf_pipe_writes_large(p));
+        ck_assert(!sf_pipe_shrink(p));
+        for (unsigned i = 0; i < 99; i++)
+            get_filled(p, 1000, i, 0);
+        ck_assert(!sf_pipe_shrink(p));
+        ck_works(sf_pipe_get(p, &kept, &credit));
+        put_filled(p, 10, 1, MORE);
+        ck_assert(!sf_pipe_shrink(p)); /* more of it is to come */
+        sf_pipe_rollback(p);
+        ck_assert(sf_pipe_shrink(p));
+        ck_assert(!sf_pipe_writes_large(p) && !sf_pipe_reads_large(p));
+        ck_assert_ptr_null(p->tail);
+        get_nothing(p);
+        ck_assert_uint_eq(good_bytes(sf_msg_data(&kept), 1000, 99), 1000);
+        sf_msg_close(&kept);
+        put_filled(p, 9000, 7, MORE);
+        put_filled(p, 10, 8, 0);
+        ck_assert(!sf_pipe_writes_large(p));
+        get_filled(p, 9000, 7, MORE);
+        get_filled(p, 10, 8, 0);
+        get_nothing(p);
+    }
+    ck_assert_uint_eq(p->written, p->took);
+}
+END_TEST
+
+START_TEST(a_chunk_that_was_begun_in_vain_is_given_back)
+{
+    uint8_t *at;
+    size_t room;
+
+    put_filled(p, 1000, 1, 0);
+    get_filled(p, 1000, 1, 0);
+    p->bulk = true;
+    ck_works(sf_pipe_space(p, 30000, &at, &room));
+    ck_assert(sf_pipe_writes_large(p) && !sf_pipe_reads_large(p));
+    ck_assert(sf_pipe_shrink(p));
+    ck_assert_ptr_null(p->tail);
+    put_filled(p, 1000, 2, 0);
+    get_filled(p, 1000, 2, 0);
+    get_nothing(p);
+}
+END_TEST
+
 /* Both ends meet before each round, so that they set their marks at about the same time. */
 static _Atomic int arrived, seen;
 
@@ -1390,6 +1442,8 @@ int main(void)
     tcase_add_loop_test(c, a_command_goes_before_the_message_under_way, 0, SIZES);
     tcase_add_test(c, a_refused_command_leaves_the_message_under_way);
     tcase_add_test(c, the_marks_of_both_ends_add_up);
+    tcase_add_test(c, an_empty_pipe_shrinks_and_begins_anew);
+    tcase_add_test(c, a_chunk_that_was_begun_in_vain_is_given_back);
     tcase_add_test(c, marks_set_by_both_ends_at_once_both_count);
     tcase_add_loop_test(c, a_mark_lets_so_many_messages_in, 0, 12);
     tcase_add_test(c, room_is_told_once_and_only_to_who_asked);
