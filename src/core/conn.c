@@ -276,6 +276,7 @@ static void drop_stream(struct sf_conn *c)
     c->meta = NULL;
     c->paused = c->write_dead = c->staged = c->wants_write = c->dying = false;
     atomic_store(&c->streaming, 0);
+    c->soon_wait_us = 0;
     c->lane.at = c->lane.size = 0;
     if (c->old)
         c->old->stage.at = c->old->stage.size = 0;

@@ -149,6 +149,7 @@ struct sf_conn {
     struct sf_big *big;       /* owns, or NULL */
     struct sf_soon soon;      /* while streaming */
     uint64_t soon_took;       /* messages taken from the out-pipe when it was queued */
+    uint32_t soon_wait_us;    /* then: it is longer each time; 0: the stream has just begun */
     uint64_t message_bytes;   /* of the message being received, so far */
     unsigned frame_no;        /* in it */
     unsigned commands_inside; /* met between its frames */

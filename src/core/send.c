@@ -17,7 +17,9 @@
 #include <errno.h>
 
 enum { IOVECS = 64, BATCH_BYTES = 256 * 1024, BATCHES = 16,
-       STREAM_MIN = 8 /* messages a tick */ };
+       STREAM_US = 5, /* from a message of a stream to the next, at most */
+       /* How often the loop looks at a stream, for which its sender does most; it takes the sender's core for that. */
+       TICK_MIN_US = 20, TICK_MAX_US = 160 };
 
 int sf_send_lane(struct sf_conn *c, const void *bytes, size_t n)
 {
@@ -229,7 +231,9 @@ static void flush(struct sf_conn *c)
         if (atomic_load_explicit(&c->streaming, memory_order_relaxed)) {
             if (!sf_soon_queued(&c->soon)) {
                 c->soon_took = sf_pipe_took(c->link->out);
-                sf_loop_soon(c->loop, &c->soon);
+                c->soon_wait_us = c->soon_wait_us == 0 ? TICK_MIN_US :
+                                  c->soon_wait_us < TICK_MAX_US ? 2 * c->soon_wait_us : TICK_MAX_US;
+                sf_loop_soon(c->loop, &c->soon, c->soon_wait_us);
             }
             return;
         }
@@ -260,6 +264,7 @@ void sf_send_soon(struct sf_soon *s)
 {
     struct sf_conn *c = SF_CONTAINER(s, struct sf_conn, soon);
     uint64_t before = c->soon_took;
+    uint32_t waited_us = c->soon_wait_us;
 
     if (c->state != SF_CONN_READY || !sf_conn_hold(c, SF_TODO_DRAIN))
         return; /* the socket writes, or has ended it */
@@ -267,8 +272,9 @@ void sf_send_soon(struct sf_soon *s)
     flush(c);
     /* Blocked or ended it is not queued again. */
     if (c->state == SF_CONN_READY && sf_soon_queued(&c->soon) &&
-        sf_pipe_took(c->link->out) - before < STREAM_MIN) {
+        sf_pipe_took(c->link->out) - before < waited_us / STREAM_US) {
         sf_loop_unsoon(c->loop, &c->soon);
+        c->soon_wait_us = 0;
         atomic_store(&c->streaming, 0);
         flush(c);
     }

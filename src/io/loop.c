@@ -176,12 +176,15 @@ static int64_t time_left_us(const struct sf_loop *l)
     return due_us > now_us ? (int64_t)((due_us - now_us + 999) / 1000 * 1000) : 0;
 }
 
-void sf_loop_soon(struct sf_loop *l, struct sf_soon *s)
+void sf_loop_soon(struct sf_loop *l, struct sf_soon *s, uint32_t in_us)
 {
+    uint64_t at_us;
+
     if (s->link)
         return;
-    if (!l->soon)
-        l->soon_us = sf_clock_us() + SF_SOON_US;
+    at_us = sf_clock_us() + in_us;
+    if (!l->soon || at_us < l->soon_us)
+        l->soon_us = at_us;
     s->next = l->soon;
     if (s->next)
         s->next->link = &s->next;

@@ -107,9 +107,11 @@ void sf_loop_unwatch(struct sf_loop *l, struct sf_watch *w);
  */
 void sf_loop_timer(struct sf_loop *l, struct sf_timer *t, uint64_t in_ms);
 
-/* Has `s` run once, about SF_SOON_US from now: for work that gathers while one waits a moment. */
-void sf_loop_soon(struct sf_loop *l, struct sf_soon *s);
-enum { SF_SOON_US = 40 };
+/*
+ * Has `s` run once in about `in_us`, or sooner, with the next of the others: for
+ * work that gathers while one waits a moment.
+ */
+void sf_loop_soon(struct sf_loop *l, struct sf_soon *s, uint32_t in_us);
 
 static inline bool sf_soon_queued(const struct sf_soon *s)
 {
