@@ -261,12 +261,12 @@ int sf_peer_get(struct sf_peer *p, struct sf_msg *m)
     struct sf_link *l = sf_link_of(p);
     bool brief = m->flags & SF_MSG_BRIEF, credit;
 
-    sf_msg_close(m);
-    if (brief && sf_pipe_get_small(l->in, m, &credit)) {
+    if (sf_pipe_get_small(l->in, m, &credit)) {
         if (credit)
             wake_writer(l);
         return 0;
     }
+    sf_msg_close(m);
     while ((brief ? sf_pipe_get_brief : sf_pipe_get)(l->in, m, &credit) != 0) {
         if (credit)
             wake_writer(l);

@@ -345,26 +345,60 @@ static inline bool sf_pipe_put_small(struct sf_pipe *p, const uint8_t *data, siz
 }
 
 /*
- * sf_pipe_get_brief of a message of one small frame that stands where the reader is. False: nothing
- * was done, sf_pipe_get_brief is to do it.
+ * sf_pipe_get, or sf_pipe_get_brief into what is SF_MSG_BRIEF, of a message of one small frame that
+ * stands where the reader is, into `m`, which holds a message. False: nothing was done; `m` is to be
+ * closed, and they are to do it.
+ *
+ * Who receives into the same handle again and again gets the next message while it still holds the
+ * last one: they come by the same connection and mostly stand in the same chunk, so that its
+ * references to both are as good for the next, and nothing has to be counted.
  */
 static inline bool sf_pipe_get_small(struct sf_pipe *p, struct sf_msg *m, bool *credit)
 {
     struct sf_chunk *c = p->at.chunk;
-    uint32_t done;
+    struct sf_owner *owner = NULL;
+    struct sf_meta *meta;
     uint8_t *b;
+    size_t size;
 
-    if (!c || p->at.item != c || p->inside ||
+    if (p->at.off >= p->seen || p->inside || m->group ||
         atomic_load_explicit(&p->half, memory_order_relaxed) == 0)
         return false;
-    done = atomic_load_explicit(&c->done, memory_order_acquire) & (SF_CHUNK_FINAL - 1);
     b = c->bytes + p->at.off;
-    if (p->at.off >= done || b[0]) /* long, of several frames, a command, or to be passed over */
+    size = b[1];
+    if (b[0]) /* long, of several frames, a command, or to be passed over */
         return false;
-    sf_msg_init_slice(m, b + 2, b[1], NULL);
-    m->flags = SF_MSG_BRIEF;
-    p->at.off += 2u + b[1];
-    sf_tally_add(&p->got, 1, b[1]);
+    if (m->flags & SF_MSG_BRIEF) {
+        sf_msg_init_slice(m, b + 2, size, NULL);
+        m->flags = SF_MSG_BRIEF;
+    } else {
+        if (size > SF_MSG_INLINE) {
+            if (p->pins && sf_pins_tight(p->pins))
+                return false;
+            owner = &c->owner;
+            p->slices++;
+            p->sliced_bytes += size;
+        }
+        meta = m->meta;
+        if (meta != c->meta) {
+            sf_meta_unref(meta);
+            meta = sf_meta_ref(c->meta);
+        }
+        if (m->kind == SF_MSG_SLICE && m->slice.owner != owner)
+            sf_owner_unref(m->slice.owner);
+        if (owner) {
+            if (m->kind != SF_MSG_SLICE || m->slice.owner != owner)
+                sf_owner_ref(owner);
+            sf_msg_init_slice(m, b + 2, size, owner);
+        } else {
+            sf_msg_init(m);
+            m->small_size = (uint8_t)size;
+            sf_msg_copy_small(m->small, b + 2, size);
+        }
+        m->meta = meta;
+    }
+    p->at.off += 2u + (uint32_t)size;
+    sf_tally_add(&p->got, 1, size);
     p->took++;
     *credit = sf_pipe_says_taken(p) && sf_pipe_say_taken(p);
     return true;
