@@ -440,9 +440,16 @@ def plots(folder, rows):
 
 # ---- The whole ----------------------------------------------------------------------------------
 
+WORDS = "## What bounds the rest\n"
+
+
 def write_page(path, rows, libs, pictures, folder, how):
     """docs/performance.md: the same table, and the plots."""
     where = os.path.relpath(folder, os.path.dirname(path))
+    words = ""  # what people wrote below stays
+    if os.path.exists(path):
+        with open(path, encoding="utf-8") as f:
+            words = "".join(f.read().partition(f"\n{WORDS}")[1:])
     with open(path, "w", encoding="utf-8") as f:
         f.write("# Performance\n\n"
                 f"Measured by `bench/run{how}` on {machine()}. "
@@ -461,6 +468,7 @@ def write_page(path, rows, libs, pictures, folder, how):
                 f.write("| " + " | ".join(heads(libs)[1:]) + " |\n")
                 f.write("|" + "---|" * (len(heads(libs)) - 1) + "\n")
             f.write("| " + " | ".join(cells(row, libs)[1:]) + " |\n")
+        f.write(words)
 
 
 def main():
