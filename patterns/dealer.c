@@ -96,7 +96,8 @@ const struct sf_pattern sf_pattern_dealer = {
     .name = "DEALER",
     .type = SIFR_DEALER,
     .talks_to = SF_TYPE(REP) | SF_TYPE(DEALER) | SF_TYPE(ROUTER),
-    .flags = SF_PATTERN_IDENTITY | SF_PATTERN_CONFLATES | SF_PATTERN_ONCE,
+    .flags = SF_PATTERN_IDENTITY | SF_PATTERN_CONFLATES | SF_PATTERN_ONCE | SF_PATTERN_HELLO |
+             SF_PATTERN_HICCUP,
     .size = sizeof(struct dealer),
     .init = dealer_init,
     .attach = dealer_attach,

@@ -171,6 +171,9 @@ enum {
     SF_PATTERN_NO_LINGER = 64, /* linger starts as 0 (SUB, XSUB) */
     SF_PATTERN_FANOUT = 256, /* sends to many: the loops write, one wake-up for all */
     SF_PATTERN_ONCE = 128,    /* a second connect to the same text is a no-op (SUB PUB REQ DEALER) */
+    SF_PATTERN_HELLO = 512,   /* says SIFR_HELLO_MSG to each new peer */
+    SF_PATTERN_FAREWELL = 1024, /* receives SIFR_DISCONNECT_MSG in place of an accepted peer that went */
+    SF_PATTERN_HICCUP = 2048,   /* receives SIFR_HICCUP_MSG when a dialed peer is lost */
 };
 
 #define SF_TYPE(name) (1u << SIFR_##name)

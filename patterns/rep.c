@@ -234,6 +234,7 @@ const struct sf_pattern sf_pattern_rep = {
     .name = "REP",
     .type = SIFR_REP,
     .talks_to = SF_TYPE(REQ) | SF_TYPE(DEALER),
+    .flags = SF_PATTERN_HELLO | SF_PATTERN_FAREWELL,
     .size = sizeof(struct rep),
     .init = rep_init,
     .fini = rep_fini,

@@ -238,7 +238,8 @@ const struct sf_pattern sf_pattern_req = {
     .name = "REQ",
     .type = SIFR_REQ,
     .talks_to = SF_TYPE(REP) | SF_TYPE(ROUTER),
-    .flags = SF_PATTERN_IDENTITY | SF_PATTERN_ENVELOPE | SF_PATTERN_ONCE,
+    .flags = SF_PATTERN_IDENTITY | SF_PATTERN_ENVELOPE | SF_PATTERN_ONCE | SF_PATTERN_HELLO |
+             SF_PATTERN_HICCUP,
     .size = sizeof(struct req),
     .init = req_init,
     .attach = req_attach,

@@ -327,13 +327,7 @@ static void put_notice(struct sf_conn *c, const struct sf_bytes *bytes)
 
 static bool has_notices(const struct sf_conn *c, bool accepted)
 {
-    switch (c->socket->base.pattern->type) {
-    case SIFR_ROUTER:
-    case SIFR_REP: return accepted;
-    case SIFR_DEALER:
-    case SIFR_REQ: return !accepted;
-    default: return false;
-    }
+    return c->socket->base.pattern->flags & (accepted ? SF_PATTERN_FAREWELL : SF_PATTERN_HICCUP);
 }
 
 /*
@@ -955,13 +949,7 @@ static int keep_identity(struct sf_conn *c)
 
 static bool says_hello(const struct sf_conn *c)
 {
-    switch (c->socket->base.pattern->type) {
-    case SIFR_ROUTER:
-    case SIFR_DEALER:
-    case SIFR_REP:
-    case SIFR_REQ: return c->profile->opt.hello.data != NULL;
-    default: return false;
-    }
+    return (c->socket->base.pattern->flags & SF_PATTERN_HELLO) && c->profile->opt.hello.data;
 }
 
 /* HELLO_MSG goes before all else. */

@@ -392,15 +392,9 @@ static int say_hello(struct sifr_socket *s, struct sf_link *l)
     struct sf_msg m;
     int err;
 
-    if (!l->peer.inproc || l->place == SF_LINK_PARKED || !s->opt.hello.data)
+    if (!l->peer.inproc || l->place == SF_LINK_PARKED || !s->opt.hello.data ||
+        !(s->base.pattern->flags & SF_PATTERN_HELLO))
         return 0;
-    switch (s->base.pattern->type) {
-    case SIFR_ROUTER:
-    case SIFR_DEALER:
-    case SIFR_REP:
-    case SIFR_REQ: break;
-    default: return 0;
-    }
     err = sf_msg_init_copy(&m, s->opt.hello.data, s->opt.hello.size);
     if (err == 0) {
         err = sf_peer_put(&l->peer, &m, false);
@@ -533,10 +527,9 @@ void sf_socket_detach(struct sifr_socket *s, struct sf_link *l)
 /* DISCONNECT_MSG over inproc: the other side writes no more, so we are the writer. */
 static void put_disconnect(struct sifr_socket *s, struct sf_link *l)
 {
-    int type = s->base.pattern->type;
     struct sf_msg m;
 
-    if (!s->opt.disconnect.data || (type != SIFR_ROUTER && type != SIFR_REP) ||
+    if (!s->opt.disconnect.data || !(s->base.pattern->flags & SF_PATTERN_FAREWELL) ||
         sf_msg_init_copy(&m, s->opt.disconnect.data, s->opt.disconnect.size) != 0)
         return;
     sf_pipe_rollback(l->in);
