@@ -226,6 +226,13 @@ typedef struct sifr_socket sifr_socket_t;
 #define SIFR_PUSH 8   /* PULL                 one, in turn            - */
 #define SIFR_XPUB 9   /* SUB XSUB             all that subscribed     their subscriptions */
 #define SIFR_XSUB 10  /* PUB XPUB             all (subscriptions)     what it subscribed to */
+/* Messages of one frame: several threads may send and receive without knowing of each other. */
+#define SIFR_SERVER 12  /* CLIENT             whom the routing id names  from all, fairly */
+#define SIFR_CLIENT 13  /* SERVER             one, in turn            from all, fairly */
+#define SIFR_GATHER 16  /* SCATTER            -                       from all, fairly */
+#define SIFR_SCATTER 17 /* GATHER             one, in turn            - */
+#define SIFR_PEER 19    /* PEER               whom the routing id names  from all, fairly */
+#define SIFR_CHANNEL 20 /* CHANNEL            its one peer            from it */
 
 /*
  * Makes a socket. The first one starts the context's I/O threads.
@@ -240,7 +247,8 @@ typedef struct sifr_socket sifr_socket_t;
  *
  * Threads: any.
  * Source:  RFC 28 (request-reply), RFC 29 (publish-subscribe), RFC 30 (pipeline), RFC 31
- *          (exclusive pair).
+ *          (exclusive pair), RFC 41 (CLIENT, SERVER), RFC 49 (SCATTER, GATHER), RFC 51 (PEER),
+ *          RFC 52 (CHANNEL).
  */
 SIFR_API sifr_socket_t *sifr_socket(sifr_ctx_t *ctx, int type);
 
@@ -283,12 +291,13 @@ SIFR_API int sifr_close(sifr_socket_t *sock);
 /*
  * r, int: a descriptor that becomes readable when SIFR_EVENTS may have changed. Only to wait for,
  * never to read, write or close; same number until sifr_close. After it was readable, and after
- * each send or receive, ask SIFR_EVENTS before waiting again.
+ * each send or receive, ask SIFR_EVENTS before waiting again. EINVAL where SIFR_THREAD_SAFE is 1:
+ * of what it tells one thread, another may have taken.
  */
 #define SIFR_FD 14
 /* r, text: endpoint of the last bind (as the system gave it) or connect (as written), or "". */
 #define SIFR_LAST_ENDPOINT 32
-/* r, int: 0 for all the types above. Kept for ZeroMQ's bindings: here every type is safe. */
+/* r, int: 1 for the types of one-frame messages. For ZeroMQ's bindings: here every type is safe. */
 #define SIFR_THREAD_SAFE 81
 /* rw, u64, any [0], later: I/O threads that may serve an endpoint, bit 0 the first; 0: all. */
 #define SIFR_AFFINITY 4
@@ -332,11 +341,17 @@ SIFR_API int sifr_close(sifr_socket_t *sock);
 #define SIFR_REQ_CORRELATE 52
 /* w, flag [0], now: allow a new request while one is open, which is given up. REQ. */
 #define SIFR_REQ_RELAXED 53
-/* w, bytes [none; empty clears], later: first frame to each new peer. ROUTER DEALER REP REQ. */
+/*
+ * w, bytes [none; empty clears], later: first frame to each new peer. ROUTER DEALER REP REQ SERVER
+ * CLIENT PEER.
+ */
 #define SIFR_HELLO_MSG 110
-/* w, bytes [none; empty clears], later: received in place of an accepted peer lost. ROUTER REP. */
+/*
+ * w, bytes [none; empty clears], later: received in place of an accepted peer lost. ROUTER REP
+ * SERVER PEER.
+ */
 #define SIFR_DISCONNECT_MSG 111
-/* w, bytes [none; empty clears], later: received when a dialled peer is lost. DEALER REQ. */
+/* w, bytes [none; empty clears], later: received when a dialled peer is lost. DEALER REQ CLIENT PEER. */
 #define SIFR_HICCUP_MSG 114
 
 /* -- Subscriptions -- */
@@ -539,6 +554,20 @@ SIFR_API int sifr_bind(sifr_socket_t *sock, const char *endpoint);
 SIFR_API int sifr_connect(sifr_socket_t *sock, const char *endpoint);
 
 /*
+ * Connects a PEER, and tells by what routing id that peer is sent to, from now on.
+ *
+ *   endpoint  as for sifr_connect
+ *
+ * Returns the routing id, or 0 with errno as sifr_connect, and:
+ *   ENOTSUP  another socket type
+ *   EFAULT   SIFR_IMMEDIATE is set: the peer would have no routing id before it is there
+ *
+ * Threads: any; calls on one socket take turns.
+ * Source:  RFC 51 (PEER).
+ */
+SIFR_API uint32_t sifr_connect_peer(sifr_socket_t *sock, const char *endpoint);
+
+/*
  * Withdraws a bound endpoint. Connections accepted there end, except those of inproc.
  *
  *   endpoint  as SIFR_LAST_ENDPOINT told it after sifr_bind, without wildcards
@@ -565,6 +594,23 @@ SIFR_API int sifr_unbind(sifr_socket_t *sock, const char *endpoint);
  * Threads: any; calls on one socket take turns.
  */
 SIFR_API int sifr_disconnect(sifr_socket_t *sock, const char *endpoint);
+
+/*
+ * Ends the connection to one peer of a SERVER or PEER. Unsent messages go out for up to SIFR_LINGER;
+ * what was received from it but not read is dropped. One that dialled us may do so again, and has
+ * another routing id then.
+ *
+ *   routing_id  as sifr_msg_routing_id or sifr_connect_peer told it
+ *
+ * Returns 0, or -1 with errno:
+ *   EHOSTUNREACH  no such peer (any more)
+ *   ENOTSUP       another socket type
+ *   ETERM         the context is shutting down
+ *   ENOTSOCK      not an open socket
+ *
+ * Threads: any; calls on one socket take turns.
+ */
+SIFR_API int sifr_disconnect_peer(sifr_socket_t *sock, uint32_t routing_id);
 
 /* ---- Messages --------------------------------------------------------------------------- */
 
@@ -765,6 +811,33 @@ SIFR_API int sifr_msg_set(sifr_msg_t *msg, int property, int value);
  */
 SIFR_API const char *sifr_msg_gets(const sifr_msg_t *msg, const char *name);
 
+/*
+ * Tells from whom a message of a SERVER or PEER came, or to whom it shall go. The number is this
+ * socket's own: it stands for one connection, as long as that exists, and is never sent.
+ *
+ * Returns the routing id, or 0 if there is none; 0 with errno:
+ *   EFAULT  not an initialized message
+ *
+ * Threads: one at a time for one message.
+ * Source:  RFC 41 (CLIENT, SERVER).
+ */
+SIFR_API uint32_t sifr_msg_routing_id(sifr_msg_t *msg);
+
+/*
+ * Says to whom a message shall go that a SERVER or PEER sends. It is forgotten when the message has
+ * been sent.
+ *
+ *   routing_id  as sifr_msg_routing_id or sifr_connect_peer told it
+ *
+ * Returns 0, or -1 with errno:
+ *   EINVAL  routing_id is 0
+ *   EFAULT  not an initialized message
+ *
+ * Threads: one at a time for one message.
+ * Source:  RFC 41 (CLIENT, SERVER).
+ */
+SIFR_API int sifr_msg_set_routing_id(sifr_msg_t *msg, uint32_t routing_id);
+
 /* ---- Sending and receiving -------------------------------------------------------------- */
 
 /* Flags, to be or-ed; other bits are ignored. */
@@ -783,7 +856,8 @@ SIFR_API const char *sifr_msg_gets(const sifr_msg_t *msg, const char *name);
  * Returns the frame's size in bytes (at most INT_MAX), or -1 with errno:
  *   EAGAIN        no peer had room: at once with SIFR_DONTWAIT, else after SIFR_SNDTIMEO
  *   EFSM          not this socket's turn (REQ awaiting its reply, REP without a request)
- *   EHOSTUNREACH  no such peer (ROUTER with SIFR_ROUTER_MANDATORY)
+ *   EHOSTUNREACH  no such peer (ROUTER with SIFR_ROUTER_MANDATORY, SERVER, PEER)
+ *   EINVAL        SIFR_SNDMORE on a type of one-frame messages
  *   ENOTSUP       this socket type cannot send
  *   ETERM         the context is shutting down
  *   EINTR         a signal came while waiting; nothing was sent

@@ -26,6 +26,7 @@ struct sf_peer {
     void *own;       /* pattern->peer_size bytes, zeroed; the core frees them after detach */
     bool in_active;  /* has, as far as known, a message to read */
     bool out_active; /* may take a message, as far as known */
+    uint32_t number; /* names it in what is received and sent: SERVER and PEER; 0: it has none */
 
     /* The core's; the pattern reads. */
     bool dialed;         /* made by connect: survives a lost connection */
@@ -174,6 +175,7 @@ enum {
     SF_PATTERN_HELLO = 512,   /* says SIFR_HELLO_MSG to each new peer */
     SF_PATTERN_FAREWELL = 1024, /* receives SIFR_DISCONNECT_MSG in place of an accepted peer that went */
     SF_PATTERN_HICCUP = 2048,   /* receives SIFR_HICCUP_MSG when a dialed peer is lost */
+    SF_PATTERN_SINGLE = 4096,   /* messages of one frame, so that threads share it: no SIFR_FD */
 };
 
 #define SF_TYPE(name) (1u << SIFR_##name)
@@ -226,11 +228,14 @@ struct sf_pattern {
     /* Options of this type alone: 0, -EINVAL (also for those it does not know: core asks first). */
     int (*set)(struct sf_socket *s, int option, const void *value, size_t size);
     int (*get)(struct sf_socket *s, int option, void *value, size_t *size);
+    /* The peer with that number (sf_peer.number), or NULL. NULL: peers have none. */
+    struct sf_peer *(*find)(struct sf_socket *s, uint32_t number);
 };
 
 extern const struct sf_pattern sf_pattern_pair, sf_pattern_pub, sf_pattern_sub, sf_pattern_req,
     sf_pattern_rep, sf_pattern_dealer, sf_pattern_router, sf_pattern_pull, sf_pattern_push,
-    sf_pattern_xpub, sf_pattern_xsub;
+    sf_pattern_xpub, sf_pattern_xsub, sf_pattern_server, sf_pattern_client, sf_pattern_gather,
+    sf_pattern_scatter, sf_pattern_peer, sf_pattern_channel;
 
 /* The pattern of a SIFR_... socket type, or NULL. patterns/table.c */
 const struct sf_pattern *sf_pattern_find(int type);

@@ -147,6 +147,21 @@ const char *sifr_msg_gets(const sifr_msg_t *msg, const char *name)
     return found;
 }
 
+uint32_t sifr_msg_routing_id(sifr_msg_t *msg)
+{
+    return valid(msg) ? inside(msg)->routing_id : 0;
+}
+
+int sifr_msg_set_routing_id(sifr_msg_t *msg, uint32_t routing_id)
+{
+    if (!valid(msg))
+        return -1;
+    if (routing_id == 0)
+        return answer(-EINVAL);
+    inside(msg)->routing_id = routing_id;
+    return 0;
+}
+
 /* --- The library itself ------------------------------------------------ */
 
 void sifr_version(int *major, int *minor, int *patch)

@@ -450,7 +450,7 @@ static int give_fd(struct sifr_socket *s, void *value, size_t *size)
 {
     int fd = atomic_load(&s->fd);
 
-    if (!value || *size < sizeof fd)
+    if (!value || *size < sizeof fd || (s->base.pattern->flags & SF_PATTERN_SINGLE))
         return -EINVAL;
     if (fd < 0) {
         fd = eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK); /* readable: what came before may be news */
@@ -480,13 +480,13 @@ static int give_events(struct sifr_socket *s, void *value, size_t *size)
 static int get_special(struct sifr_socket *s, int option, void *value, size_t *size)
 {
     struct sf_options *o = &s->opt;
-    int more = s->rcvmore, zero = 0;
+    int more = s->rcvmore, shared = (s->base.pattern->flags & SF_PATTERN_SINGLE) != 0;
 
     switch (option) {
     case SIFR_AFFINITY: return *size == 8 ? give(&o->affinity, 8, value, size) : -EINVAL;
     case SIFR_MAXMSGSIZE: return *size == 8 ? give(&o->max_msg_size, 8, value, size) : -EINVAL;
     case SIFR_RCVMORE: return give(&more, sizeof more, value, size);
-    case SIFR_THREAD_SAFE: return give(&zero, sizeof zero, value, size);
+    case SIFR_THREAD_SAFE: return give(&shared, sizeof shared, value, size);
     case SIFR_FD: return give_fd(s, value, size);
     case SIFR_EVENTS: return give_events(s, value, size);
     case SIFR_TYPE: return give_int(s->base.pattern->type, value, size);

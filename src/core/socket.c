@@ -1334,7 +1334,8 @@ static bool connected_already(struct sifr_socket *s, const char *text)
     return false;
 }
 
-static int connect_stream(struct sifr_socket *s, const char *text)
+/* `*number`: the peer's, where it has one. */
+static int connect_stream(struct sifr_socket *s, const char *text, uint32_t *number)
 {
     struct sf_loop *loop = sf_ctx_loop(s->ctx, s->opt.affinity);
     struct sf_endpoint_entry *e;
@@ -1363,6 +1364,7 @@ static int connect_stream(struct sifr_socket *s, const char *text)
             return err;
         }
         e->link = sf_link_ref(c->link);
+        *number = c->link->peer.number;
     }
     entry_add(s, e);
     sf_conn_poke(c, SF_TODO_START);
@@ -1399,36 +1401,75 @@ static void forget_connect_id(struct sifr_socket *s)
     s->opt.connect_id = (struct sf_bytes){0};
 }
 
-int sifr_connect(sifr_socket_t *sock, const char *endpoint)
+/* Connects the socket, whose turn is held. `*met`: a link to be nudged when it is given back, or NULL. */
+static int connect_to(struct sifr_socket *sock, const char *endpoint, struct sf_link **met,
+                      uint32_t *number)
 {
     const struct sf_transport *transport;
     struct sf_endpoint to = {0};
-    struct sf_link *met = NULL;
     const char *rest;
-    int err = sf_socket_enter(sock);
+    int err = endpoint ? sf_transport_of(&transport, endpoint, &rest) : -EINVAL;
 
-    if (err)
-        return answer(err);
-    err = endpoint ? sf_transport_of(&transport, endpoint, &rest) : -EINVAL;
     if (err == 0 && !transport->inproc && sock->ctx->n_loops == 0)
         err = -SIFR_EMTHREAD;
     if (err == 0)
         err = sf_endpoint_parse(&to, endpoint, false);
     if (err == 0) {
         if (transport->inproc)
-            err = connect_inproc(sock, endpoint, rest, &met);
+            err = connect_inproc(sock, endpoint, rest, met);
         else if (!((sock->base.pattern->flags & SF_PATTERN_ONCE) &&
                    connected_already(sock, endpoint)))
-            err = connect_stream(sock, endpoint);
+            err = connect_stream(sock, endpoint, number);
         sf_endpoint_fini(&to);
         forget_connect_id(sock);
     }
+    if (*met)
+        *number = (*met)->peer.number;
+    return err;
+}
+
+static void nudge(struct sf_link *met)
+{
+    if (!met)
+        return;
+    sf_inproc_nudge(met);
+    sf_link_unref(met);
+}
+
+int sifr_connect(sifr_socket_t *sock, const char *endpoint)
+{
+    struct sf_link *met = NULL;
+    uint32_t number;
+    int err = sf_socket_enter(sock);
+
+    if (err)
+        return answer(err);
+    err = connect_to(sock, endpoint, &met, &number);
     sf_socket_leave(sock);
-    if (met) {
-        sf_inproc_nudge(met);
-        sf_link_unref(met);
-    }
+    nudge(met);
     return answer(err);
+}
+
+uint32_t sifr_connect_peer(sifr_socket_t *sock, const char *endpoint)
+{
+    struct sf_link *met = NULL;
+    uint32_t number = 0;
+    int err = sf_socket_enter(sock);
+
+    if (err == 0) {
+        if (sock->base.pattern->type != SIFR_PEER)
+            err = -ENOTSUP;
+        else if (sock->opt.immediate)
+            err = -EFAULT;
+        else
+            err = connect_to(sock, endpoint, &met, &number);
+        sf_socket_leave(sock);
+        nudge(met);
+    }
+    if (err == 0)
+        return number;
+    answer(err);
+    return 0;
 }
 
 /* Ends what one bind or connect made. `linger` in ms. */
@@ -1513,6 +1554,44 @@ int sifr_unbind(sifr_socket_t *sock, const char *endpoint)
 int sifr_disconnect(sifr_socket_t *sock, const char *endpoint)
 {
     return answer(end_endpoint(sock, endpoint));
+}
+
+/* What connect made goes with the peer; of what was accepted only the connection. */
+static void end_peer(struct sifr_socket *s, struct sf_link *l)
+{
+    SF_LIST_EACH(it, after, &s->endpoints) {
+        struct sf_endpoint_entry *e = SF_CONTAINER(it, struct sf_endpoint_entry, node);
+
+        if (e->link == l || (e->conn && e->conn == l->conn)) {
+            end_entry(s, e, s->opt.linger);
+            return;
+        }
+    }
+    if (l->conn) {
+        atomic_store(&l->conn->linger, s->opt.linger);
+        sf_conn_poke(l->conn, SF_TODO_CLOSE);
+    }
+    sf_socket_detach(s, l);
+}
+
+int sifr_disconnect_peer(sifr_socket_t *sock, uint32_t routing_id)
+{
+    int err = sf_socket_enter(sock);
+
+    if (err)
+        return answer(err);
+    if (!sock->base.pattern->find) {
+        err = -ENOTSUP;
+    } else {
+        struct sf_peer *p = sock->base.pattern->find(&sock->base, routing_id);
+
+        if (p)
+            end_peer(sock, sf_link_of(p));
+        else
+            err = -EHOSTUNREACH;
+    }
+    sf_socket_leave(sock);
+    return answer(err);
 }
 
 /* --- Closing ----------------------------------------------------------- */

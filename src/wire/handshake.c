@@ -27,15 +27,14 @@ static const char *const type_names[] = {
     [SIFR_PUSH] = "PUSH",
     [SIFR_XPUB] = "XPUB",
     [SIFR_XSUB] = "XSUB",
-    /* Draft types: their numbers are known, so that we name them right, but not offered. */
-    [12] = "SERVER",
-    [13] = "CLIENT",
-    [14] = "RADIO",
+    [SIFR_SERVER] = "SERVER",
+    [SIFR_CLIENT] = "CLIENT",
+    [14] = "RADIO", /* its number and the next are known, but not offered yet */
     [15] = "DISH",
-    [16] = "GATHER",
-    [17] = "SCATTER",
-    [19] = "PEER",
-    [20] = "CHANNEL",
+    [SIFR_GATHER] = "GATHER",
+    [SIFR_SCATTER] = "SCATTER",
+    [SIFR_PEER] = "PEER",
+    [SIFR_CHANNEL] = "CHANNEL",
 };
 
 enum { TYPES = sizeof type_names / sizeof *type_names };

@@ -8,6 +8,7 @@
 #include <netinet/tcp.h>
 
 #include "wire/frame.h"
+#include "wire/handshake.h"
 
 enum { UNITS_MAX = 64, STREAM_MAX = 1 << 17, LINE_SIZE = 1 << 18, APP_MAX = 32 };
 
@@ -78,6 +79,15 @@ static const struct talk {
     {.group = "null", .name = "null-sub-pub-presubscribed", .side = 'S'},
     {.group = "null", .name = "null-xsub-xpub", .side = 'C'},
     {.group = "null", .name = "null-xsub-xpub", .side = 'S'},
+
+    {.group = "draft", .name = "draft-channel", .side = 'C'},
+    {.group = "draft", .name = "draft-channel", .side = 'S'},
+    {.group = "draft", .name = "draft-client-server", .side = 'C'},
+    {.group = "draft", .name = "draft-client-server", .side = 'S'},
+    {.group = "draft", .name = "draft-peer", .side = 'C'},
+    {.group = "draft", .name = "draft-peer", .side = 'S'},
+    {.group = "draft", .name = "draft-scatter-gather", .side = 'C'},
+    {.group = "draft", .name = "draft-scatter-gather", .side = 'S'},
 
     {.group = "greeting", .name = "bad-greeting-bad-mechanism", .side = 'S', .flags = CLOSES},
     {.group = "greeting", .name = "bad-greeting-http-short", .side = 'S', .flags = CLOSES},
@@ -370,17 +380,15 @@ struct live {
     bool traffic; /* the handshake is over */
     char id[256]; /* ROUTER: who sent the message received last */
     size_t id_size;
+    uint32_t number; /* SERVER: the same */
 };
 
 static int type_of(const char *name)
 {
-    static const char *const names[] = {"PAIR",   "PUB",  "SUB",  "REQ",  "REP", "DEALER",
-                                        "ROUTER", "PULL", "PUSH", "XPUB", "XSUB"};
+    int type = sf_type_number(name, strlen(name));
 
-    for (int i = 0; i < COUNT(names); i++)
-        if (strcmp(name, names[i]) == 0)
-            return i;
-    ck_abort_msg("no type: %s", name);
+    ck_assert_msg(type >= 0, "no type: %s", name);
+    return type;
 }
 
 /* Reads the next part of a message: "text" with \xhh, or "N x hh", or "N octets". NULL: no part. */
@@ -439,6 +447,29 @@ static bool first_part_is(const uint8_t *body, size_t size)
            memcmp(part, body, n) == 0;
 }
 
+/* One part, to the peer of that number if the type wants one: what the call returns. */
+static int send_to(struct live *l, uint32_t number, const void *part, size_t size, int flags)
+{
+    sifr_msg_t m;
+    int n;
+
+    ck_works(sifr_msg_init_buffer(&m, part, size));
+    if (number)
+        ck_works(sifr_msg_set_routing_id(&m, number));
+    n = sifr_msg_send(&m, l->s, flags);
+    if (n < 0)
+        sifr_msg_close(&m);
+    return n;
+}
+
+/* "send ..: errno N": what has to fail, and how. */
+static void fail_action(struct live *l, const char *at)
+{
+    int flags = strstr(at, "SNDMORE") ? SIFR_SNDMORE : 0;
+
+    ck_fails(send_to(l, l->number ? l->number + 1 : 0, "x", 1, flags), atoi(strstr(at, "errno ") + 6));
+}
+
 static void send_action(struct live *l, const char *at)
 {
     static uint8_t part[STREAM_MAX], after[STREAM_MAX];
@@ -457,7 +488,7 @@ static void send_action(struct live *l, const char *at)
         if (first && l->t->option == SIFR_ROUTER_MANDATORY) /* there as soon as the peer is */
             eventually(sifr_send(l->s, part, size, SIFR_SNDMORE) >= 0);
         else
-            send_bytes(l->s, part, size, at ? SIFR_SNDMORE : 0);
+            ck_assert_int_eq(send_to(l, l->number, part, size, at ? SIFR_SNDMORE : 0), (int)size);
         first = false;
         memcpy(part, after, next);
         size = next;
@@ -469,6 +500,7 @@ static void recv_action(struct live *l, const char *at)
     static uint8_t part[STREAM_MAX], got[STREAM_MAX];
     bool first = true;
     size_t size;
+    sifr_msg_t m;
     int n;
 
     if (strstr(at, "nothing")) {
@@ -481,8 +513,13 @@ static void recv_action(struct live *l, const char *at)
     if (strchr(at, '(') && strchr(at, '(') < strchr(at, '"'))
         at = strchr(at, ')') + 1;
     while ((at = read_part(at, part, &size))) {
-        n = sifr_recv(l->s, got, sizeof got, 0);
+        sifr_msg_init(&m);
+        n = sifr_msg_recv(&m, l->s, 0);
         ck_assert_msg(n >= 0, "%s: %s: nothing received", l->t->name, next_action());
+        memcpy(got, sifr_msg_data(&m), (size_t)n);
+        l->number = sifr_msg_routing_id(&m);
+        ck_assert_int_eq(l->number != 0, l->type == SIFR_SERVER || l->type == SIFR_PEER);
+        sifr_msg_close(&m);
         if (l->type == SIFR_ROUTER && first) {
             memcpy(l->id, got, (size_t)n);
             l->id_size = (size_t)n;
@@ -505,6 +542,8 @@ static void act(struct live *l)
 
     if (is_action("sends")) {
         send_action(l, at);
+    } else if (is_action("send ")) {
+        fail_action(l, at);
     } else if (is_action("receives")) {
         recv_action(l, at);
     } else if (is_action("subscribes") || is_action("unsubscribes")) {
