@@ -229,6 +229,8 @@ typedef struct sifr_socket sifr_socket_t;
 /* Messages of one frame: several threads may send and receive without knowing of each other. */
 #define SIFR_SERVER 12  /* CLIENT             whom the routing id names  from all, fairly */
 #define SIFR_CLIENT 13  /* SERVER             one, in turn            from all, fairly */
+#define SIFR_RADIO 14   /* DISH               all that joined its group  - */
+#define SIFR_DISH 15    /* RADIO              -                       of the groups it joined */
 #define SIFR_GATHER 16  /* SCATTER            -                       from all, fairly */
 #define SIFR_SCATTER 17 /* GATHER             one, in turn            - */
 #define SIFR_PEER 19    /* PEER               whom the routing id names  from all, fairly */
@@ -247,8 +249,8 @@ typedef struct sifr_socket sifr_socket_t;
  *
  * Threads: any.
  * Source:  RFC 28 (request-reply), RFC 29 (publish-subscribe), RFC 30 (pipeline), RFC 31
- *          (exclusive pair), RFC 41 (CLIENT, SERVER), RFC 49 (SCATTER, GATHER), RFC 51 (PEER),
- *          RFC 52 (CHANNEL).
+ *          (exclusive pair), RFC 41 (CLIENT, SERVER), RFC 48 (RADIO, DISH), RFC 49 (SCATTER, GATHER),
+ *          RFC 51 (PEER), RFC 52 (CHANNEL).
  */
 SIFR_API sifr_socket_t *sifr_socket(sifr_ctx_t *ctx, int type);
 
@@ -302,7 +304,7 @@ SIFR_API int sifr_close(sifr_socket_t *sock);
 /* rw, u64, any [0], later: I/O threads that may serve an endpoint, bit 0 the first; 0: all. */
 #define SIFR_AFFINITY 4
 /*
- * rw, int, >= -1 ms [-1; 0 on SUB and XSUB], now: how long unsent messages outlive sifr_close or
+ * rw, int, >= -1 ms [-1; 0 on SUB, XSUB and DISH], now: how long unsent messages outlive sifr_close or
  * sifr_disconnect. Over inproc: those sent to a name nobody has bound yet; term drops them.
  */
 #define SIFR_LINGER 17
@@ -364,7 +366,7 @@ SIFR_API int sifr_close(sifr_socket_t *sock);
 #define SIFR_TOPICS_COUNT 116
 /* rw, flag [0], now: deliver what does not match. PUB, XPUB and SUB, on both ends. */
 #define SIFR_INVERT_MATCHING 74
-/* w, flag [0], now: wait or give EAGAIN for a full peer, not drop. XPUB, PUB. */
+/* w, flag [0], now: wait or give EAGAIN for a full peer, not drop. XPUB, PUB, RADIO. */
 #define SIFR_XPUB_NODROP 69
 /* w, flag [0], now: receive every subscription, not the first of each prefix alone. XPUB, PUB. */
 #define SIFR_XPUB_VERBOSE 40
@@ -612,6 +614,37 @@ SIFR_API int sifr_disconnect(sifr_socket_t *sock, const char *endpoint);
  */
 SIFR_API int sifr_disconnect_peer(sifr_socket_t *sock, uint32_t routing_id);
 
+/* ---- Groups ----------------------------------------------------------------------------- */
+
+/* Longest name of a group, in bytes. */
+#define SIFR_GROUP_MAX_LENGTH 255
+
+/*
+ * Has a DISH receive the messages of a group, from all its RADIOs, those of later connections
+ * included. Over tcp and ipc each RADIO is told, and sends what it is given after it has heard.
+ *
+ *   group  its name, of at most SIFR_GROUP_MAX_LENGTH bytes; "" is a group, too. Names match whole
+ *
+ * Returns 0, or -1 with errno and nothing changed:
+ *   EINVAL    a longer name, NULL, or a group that it has joined already
+ *   ENOTSUP   another socket type
+ *   ETERM     the context is shutting down
+ *   ENOTSOCK  not an open socket        ENOMEM  out of memory
+ *
+ * Threads: any; calls on one socket take turns.
+ * Source:  RFC 48 (RADIO, DISH).
+ */
+SIFR_API int sifr_join(sifr_socket_t *sock, const char *group);
+
+/*
+ * Ends what sifr_join began. Messages of that group which come later are dropped.
+ *
+ * Returns 0, or -1 with errno as sifr_join; EINVAL: it has not joined that group.
+ *
+ * Threads: any; calls on one socket take turns.
+ */
+SIFR_API int sifr_leave(sifr_socket_t *sock, const char *group);
+
 /* ---- Messages --------------------------------------------------------------------------- */
 
 /*
@@ -837,6 +870,32 @@ SIFR_API uint32_t sifr_msg_routing_id(sifr_msg_t *msg);
  * Source:  RFC 41 (CLIENT, SERVER).
  */
 SIFR_API int sifr_msg_set_routing_id(sifr_msg_t *msg, uint32_t routing_id);
+
+/*
+ * Says to which group a message belongs that a RADIO sends; without it, to "". It is forgotten when
+ * the message has been sent.
+ *
+ *   group  its name, copied, of at most SIFR_GROUP_MAX_LENGTH bytes
+ *
+ * Returns 0, or -1 with errno and nothing changed:
+ *   EINVAL  a longer name, or NULL
+ *   EFAULT  not an initialized message        ENOMEM  out of memory
+ *
+ * Threads: one at a time for one message.
+ * Source:  RFC 48 (RADIO, DISH).
+ */
+SIFR_API int sifr_msg_set_group(sifr_msg_t *msg, const char *group);
+
+/*
+ * Tells to which group a message belongs that a DISH received, or a RADIO is to send.
+ *
+ * Returns its name, "" if there is none, which stays as it is until the message changes; NULL with
+ * errno:
+ *   EFAULT  not an initialized message
+ *
+ * Threads: one at a time for one message.
+ */
+SIFR_API const char *sifr_msg_group(sifr_msg_t *msg);
 
 /* ---- Sending and receiving -------------------------------------------------------------- */
 

@@ -96,7 +96,7 @@ bool sf_peer_room(struct sf_peer *p);
  */
 int sf_peer_put(struct sf_peer *p, struct sf_msg *m, bool more);
 
-/* Appends the command `name` ("SUBSCRIBE", "CANCEL") with its body, whatever the mark: 0, -ENOMEM. */
+/* Appends the command `name` ("SUBSCRIBE", "LEAVE"...) with its body, whatever the mark: 0, -ENOMEM. */
 int sf_peer_command(struct sf_peer *p, const char *name, const void *body, size_t size);
 
 /* Takes back the frames of a message that is not complete, and counts it; harmless if none is. */
@@ -176,6 +176,7 @@ enum {
     SF_PATTERN_FAREWELL = 1024, /* receives SIFR_DISCONNECT_MSG in place of an accepted peer that went */
     SF_PATTERN_HICCUP = 2048,   /* receives SIFR_HICCUP_MSG when a dialed peer is lost */
     SF_PATTERN_SINGLE = 4096,   /* messages of one frame, so that threads share it: no SIFR_FD */
+    SF_PATTERN_GROUPS = 8192,   /* JOIN and LEAVE are delivered, too, and it never pings (RADIO) */
 };
 
 #define SF_TYPE(name) (1u << SIFR_##name)
@@ -230,12 +231,14 @@ struct sf_pattern {
     int (*get)(struct sf_socket *s, int option, void *value, size_t *size);
     /* The peer with that number (sf_peer.number), or NULL. NULL: peers have none. */
     struct sf_peer *(*find)(struct sf_socket *s, uint32_t number);
+    /* Joins or leaves a group: 0, -EINVAL (the name, or it has been done), -ENOMEM. NULL: ENOTSUP. */
+    int (*join)(struct sf_socket *s, const char *group, bool join);
 };
 
 extern const struct sf_pattern sf_pattern_pair, sf_pattern_pub, sf_pattern_sub, sf_pattern_req,
     sf_pattern_rep, sf_pattern_dealer, sf_pattern_router, sf_pattern_pull, sf_pattern_push,
     sf_pattern_xpub, sf_pattern_xsub, sf_pattern_server, sf_pattern_client, sf_pattern_gather,
-    sf_pattern_scatter, sf_pattern_peer, sf_pattern_channel;
+    sf_pattern_scatter, sf_pattern_peer, sf_pattern_channel, sf_pattern_radio, sf_pattern_dish;
 
 /* The pattern of a SIFR_... socket type, or NULL. patterns/table.c */
 const struct sf_pattern *sf_pattern_find(int type);

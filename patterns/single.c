@@ -18,6 +18,8 @@ static int take(struct sf_socket *s, struct sf_single *g, struct sf_msg *m)
     struct sf_peer *from;
 
     while (sf_collect_recv(&g->in, m, &from) == 0) {
+        if (m->flags & SF_MSG_COMMAND) /* within the process nobody looks at types */
+            continue;
         if (!sf_msg_more(m)) {
             m->routing_id = from ? from->number : 0;
             return 0;

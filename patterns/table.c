@@ -12,7 +12,8 @@ const struct sf_pattern *sf_pattern_find(int type)
         [SIFR_XSUB] = &sf_pattern_xsub,     [SIFR_SERVER] = &sf_pattern_server,
         [SIFR_CLIENT] = &sf_pattern_client, [SIFR_GATHER] = &sf_pattern_gather,
         [SIFR_SCATTER] = &sf_pattern_scatter, [SIFR_PEER] = &sf_pattern_peer,
-        [SIFR_CHANNEL] = &sf_pattern_channel,
+        [SIFR_CHANNEL] = &sf_pattern_channel, [SIFR_RADIO] = &sf_pattern_radio,
+        [SIFR_DISH] = &sf_pattern_dish,
     };
 
     if (type < 0 || (size_t)type >= sizeof all / sizeof *all)

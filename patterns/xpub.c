@@ -265,7 +265,8 @@ static int take_frame(struct sf_xpub *x, struct sf_peer *p, struct reading *g, s
 {
     struct sf_xpub_peer *own = p->own;
     struct sf_request r;
-    bool asks = (g->first || g->asks || !x->only_first) && sf_request_of_message(&r, m);
+    bool asks = (g->first || g->asks || !x->only_first) && !x->group_request &&
+                sf_request_of_message(&r, m);
     int err = asks && !own->gone ? obey(x, p, &r, m) : 0;
 
     if (g->first)
@@ -281,7 +282,9 @@ static int take_command(struct sf_xpub *x, struct sf_peer *p, struct sf_msg *m)
     struct sf_xpub_peer *own = p->own;
     struct sf_request r;
 
-    return sf_request_of_command(&r, m) && !own->gone ? obey(x, p, &r, m) : 0;
+    if (!(x->group_request ? x->group_request(x, &r, m) : sf_request_of_command(&r, m)) || own->gone)
+        return 0;
+    return obey(x, p, &r, m);
 }
 
 /* Reads one message or command: whether there was one. `m` is for scratch. */
@@ -407,11 +410,10 @@ struct visitor {
 };
 
 /* Marks the groups that the message matches, and visits them. */
-static int match_groups(struct sf_socket *s, struct sf_msg *m, bool more, const struct visitor *v)
+static int match_groups(struct sf_socket *s, const uint8_t *bytes, size_t size, struct sf_msg *m,
+                        bool more, const struct visitor *v)
 {
     struct sf_xpub *x = s->state;
-    const uint8_t *bytes = sf_msg_data(m);
-    size_t size = sf_msg_size(m);
     const struct sf_trie_node *n = &x->topics.root;
     int err = 0;
 
@@ -429,11 +431,10 @@ static int match_groups(struct sf_socket *s, struct sf_msg *m, bool more, const 
 }
 
 /* The same for peers by their own links; those in a crowd that was visited have it. */
-static int match_peers(struct sf_socket *s, struct sf_msg *m, bool more, const struct visitor *v)
+static int match_peers(struct sf_socket *s, const uint8_t *bytes, size_t size, struct sf_msg *m,
+                       bool more, const struct visitor *v)
 {
     struct sf_xpub *x = s->state;
-    const uint8_t *bytes = sf_msg_data(m);
-    size_t size = sf_msg_size(m);
     const struct sf_trie_node *n = &x->topics.root;
     int err = 0;
 
@@ -462,16 +463,17 @@ static bool matched(const struct sf_xpub *x, struct sf_peer *p)
 }
 
 /* Visits all that shall have the message once, until there is an error. */
-static int each_match(struct sf_socket *s, struct sf_msg *m, bool more, const struct visitor *v)
+static int each_match(struct sf_socket *s, const uint8_t *bytes, size_t size, struct sf_msg *m,
+                      bool more, const struct visitor *v)
 {
     struct sf_xpub *x = s->state;
     bool rare = x->invert || x->only_last; /* then peers are looked at one by one */
     int err;
 
     x->stamp++;
-    err = match_groups(s, m, more, rare ? NULL : v);
+    err = match_groups(s, bytes, size, m, more, rare ? NULL : v);
     if (err == 0)
-        err = match_peers(s, m, more, rare ? NULL : v);
+        err = match_peers(s, bytes, size, m, more, rare ? NULL : v);
     if (!rare)
         return err;
     if (x->only_last && !x->invert)
@@ -518,22 +520,28 @@ static int offer(struct sf_socket *s, struct sf_peer *p, struct sf_msg *m, bool 
 static const struct visitor look_for_room = {group_has_room, peer_has_room};
 static const struct visitor deliver = {spread, offer};
 
+int sf_xpub_begin(struct sf_socket *s, const void *key, size_t size, struct sf_msg *m, bool more)
+{
+    struct sf_xpub *x = s->state;
+
+    sf_groups_settle(&x->groups);
+    if (x->nodrop && each_match(s, key, size, m, more, &look_for_room) != 0)
+        return -EAGAIN;
+    each_match(s, key, size, m, more, &deliver);
+    x->out.open = more;
+    x->only_last = false;
+    return 0;
+}
+
 int sf_xpub_send(struct sf_socket *s, struct sf_msg *m, bool more, bool wait)
 {
     struct sf_xpub *x = s->state;
 
     (void)wait;
     more = more && !s->conflate;
-    if (x->out.open) {
-        sf_fanout_rest(s, &x->out, m, more);
-        return 0;
-    }
-    sf_groups_settle(&x->groups);
-    if (x->nodrop && each_match(s, m, more, &look_for_room) != 0)
-        return -EAGAIN;
-    each_match(s, m, more, &deliver);
-    x->out.open = more;
-    x->only_last = false;
+    if (!x->out.open)
+        return sf_xpub_begin(s, sf_msg_data(m), sf_msg_size(m), m, more);
+    sf_fanout_rest(s, &x->out, m, more);
     return 0;
 }
 

@@ -4,7 +4,12 @@
 #include "patterns/fanout.h"
 #include "patterns/trie.h"
 
-/* What PUB and XPUB have in common: a PUB is an XPUB that delivers nothing. */
+struct sf_request;
+
+/*
+ * What PUB, XPUB and RADIO have in common: a PUB is an XPUB that delivers nothing, and a RADIO one
+ * whose subscriptions are asked for by other commands.
+ */
 struct sf_xpub {
     struct sf_fanout out;
     struct sf_trie topics; /* who gets what */
@@ -17,6 +22,8 @@ struct sf_xpub {
     bool only_last;       /* manual last value: the next message is for `last` alone */
 
     bool deaf; /* a PUB */
+    /* A RADIO: understands its commands, whether it is one; messages are none. NULL: others. */
+    bool (*group_request)(struct sf_xpub *x, struct sf_request *r, struct sf_msg *m);
     bool verbose, verboser, manual, last_value, nodrop, invert, only_first;
     struct sf_msg welcome; /* empty: none */
 };
@@ -42,6 +49,9 @@ void sf_xpub_detach(struct sf_socket *s, struct sf_peer *p);
 void sf_xpub_readable(struct sf_socket *s, struct sf_peer *p);
 void sf_xpub_writable(struct sf_socket *s, struct sf_peer *p);
 int sf_xpub_send(struct sf_socket *s, struct sf_msg *m, bool more, bool wait);
+
+/* Sends the first frame of a message, to who holds what `key` begins with; the rest is sf_fanout_rest's. */
+int sf_xpub_begin(struct sf_socket *s, const void *key, size_t size, struct sf_msg *m, bool more);
 int sf_xpub_set(struct sf_socket *s, int option, const void *value, size_t size);
 int sf_xpub_get(struct sf_socket *s, int option, void *value, size_t *size);
 

@@ -50,6 +50,16 @@ static void set_unsaid(struct sf_xsub *x, struct sf_peer *p, bool unsaid)
     sf_xsub_peer(p)->unsaid = unsaid;
 }
 
+/* Tells a peer one change of them. 0 or -ENOMEM. */
+static int tell(struct sf_xsub *x, struct sf_peer *p, bool subscribe, const void *topic, size_t size)
+{
+    const char *name = subscribe ? "SUBSCRIBE" : "CANCEL";
+
+    if (x->groups)
+        name = subscribe ? "JOIN" : "LEAVE";
+    return sf_peer_command(p, name, topic, size);
+}
+
 void sf_xsub_replay(struct sf_xsub *x, struct sf_peer *p)
 {
     struct sf_trie_node *n = NULL;
@@ -59,7 +69,7 @@ void sf_xsub_replay(struct sf_xsub *x, struct sf_peer *p)
     while (err == 0 && (n = sf_trie_next(&x->topics, n))) {
         const uint8_t *text = text_of(x, n);
 
-        err = text ? sf_peer_command(p, "SUBSCRIBE", text, n->size) : -ENOMEM;
+        err = text ? tell(x, p, true, text, n->size) : -ENOMEM;
     }
     set_unsaid(x, p, err != 0);
 }
@@ -91,8 +101,7 @@ static void tell_all(struct sf_socket *s, struct sf_xsub *x, bool subscribe, con
     {
         struct sf_peer *p = SF_CONTAINER(it, struct sf_peer, node);
 
-        if (sf_xsub_peer(p)->joined &&
-            sf_peer_command(p, subscribe ? "SUBSCRIBE" : "CANCEL", topic, size) != 0 && subscribe)
+        if (sf_xsub_peer(p)->joined && tell(x, p, subscribe, topic, size) != 0 && subscribe)
             set_unsaid(x, p, true);
     }
 }

@@ -11,6 +11,7 @@ struct sf_xsub {
     uint8_t *text;         /* owns; where topics are put together */
     size_t text_room;      /* of it, bytes */
     size_t unsaid;         /* peers with sf_xsub_peer.unsaid */
+    bool groups;           /* a DISH: topics are groups, which are joined and left */
 };
 
 /* sf_peer.own */

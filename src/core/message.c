@@ -162,6 +162,36 @@ int sifr_msg_set_routing_id(sifr_msg_t *msg, uint32_t routing_id)
     return 0;
 }
 
+int sifr_msg_set_group(sifr_msg_t *msg, const char *group)
+{
+    struct sf_msg *m = valid(msg);
+    struct sf_label *label = NULL;
+    size_t size;
+
+    if (!m)
+        return -1;
+    size = group ? strnlen(group, SF_LABEL_MAX + 1) : SF_LABEL_MAX + 1;
+    if (size > SF_LABEL_MAX)
+        return answer(-EINVAL);
+    if (size) {
+        label = sf_label_new(group, size);
+        if (!label)
+            return answer(-ENOMEM);
+    }
+    sf_label_unref(m->group);
+    m->group = label;
+    return 0;
+}
+
+const char *sifr_msg_group(sifr_msg_t *msg)
+{
+    struct sf_msg *m = valid(msg);
+
+    if (!m)
+        return NULL;
+    return m->group ? m->group->text : "";
+}
+
 /* --- The library itself ------------------------------------------------ */
 
 void sifr_version(int *major, int *minor, int *patch)

@@ -180,6 +180,8 @@ static int take_command(struct sf_conn *c, const uint8_t *body, size_t size)
     switch (cmd.kind) {
     case SF_CMD_SUBSCRIBE:
     case SF_CMD_CANCEL: return (c->socket->base.pattern->flags & SF_PATTERN_COMMANDS) != 0;
+    case SF_CMD_JOIN:
+    case SF_CMD_LEAVE: return (c->socket->base.pattern->flags & SF_PATTERN_GROUPS) != 0;
     case SF_CMD_PING:
         if (sf_ping_get(&ping, &cmd) != 0)
             return 0;

@@ -82,9 +82,11 @@ static int stage_frame(struct sf_conn *c, uint8_t flags, const uint8_t *data, ui
     size_t n;
     int err;
 
-    if (flags & SF_FRAME_COMMAND) {
-        if (sf_subscription_get(&sub, true, data, size) != 1)
+    if ((flags & SF_FRAME_COMMAND) && sf_subscription_get(&sub, true, data, size) != 1) {
+        if (c->version < SF_ZMTP_30)
             return 0; /* this peer knows no commands */
+        n = sf_frame_put(head, SF_FRAME_COMMAND, size);
+    } else if (flags & SF_FRAME_COMMAND) {
         n = sf_subscription_put(head, c->version, sub.subscribe, NULL, sub.size);
         data = sub.topic;
         size = sub.size;

@@ -1594,6 +1594,32 @@ int sifr_disconnect_peer(sifr_socket_t *sock, uint32_t routing_id)
     return answer(err);
 }
 
+/* --- Groups ------------------------------------------------------------ */
+
+static int change_group(sifr_socket_t *sock, const char *group, bool join)
+{
+    int err = sf_socket_enter(sock);
+
+    if (err)
+        return err;
+    if (!sock->base.pattern->join)
+        err = -ENOTSUP;
+    else
+        err = group ? sock->base.pattern->join(&sock->base, group, join) : -EINVAL;
+    sf_socket_leave(sock);
+    return err;
+}
+
+int sifr_join(sifr_socket_t *sock, const char *group)
+{
+    return answer(change_group(sock, group, true));
+}
+
+int sifr_leave(sifr_socket_t *sock, const char *group)
+{
+    return answer(change_group(sock, group, false));
+}
+
 /* --- Closing ----------------------------------------------------------- */
 
 int sifr_close(sifr_socket_t *sock)

@@ -110,6 +110,32 @@ const char *sf_meta_get(const struct sf_meta *m, const char *name)
     return NULL;
 }
 
+struct sf_label *sf_label_new(const void *text, size_t size)
+{
+    struct sf_label *l = sf_alloc(sizeof *l + size + 1);
+
+    if (!l)
+        return NULL;
+    atomic_init(&l->refs, 1);
+    l->size = (uint8_t)size;
+    if (size)
+        memcpy(l->text, text, size);
+    return l;
+}
+
+struct sf_label *sf_label_ref(struct sf_label *l)
+{
+    if (l)
+        atomic_fetch_add_explicit(&l->refs, 1, memory_order_relaxed);
+    return l;
+}
+
+void sf_label_unref(struct sf_label *l)
+{
+    if (l && atomic_fetch_sub_explicit(&l->refs, 1, memory_order_acq_rel) == 1)
+        sf_free(l);
+}
+
 int sf_msg_init_size(struct sf_msg *m, size_t size)
 {
     struct sf_owner *o;
@@ -174,6 +200,7 @@ void sf_msg_share(struct sf_msg *to, struct sf_msg *from)
         sf_owner_ref(from->slice.owner);
     }
     sf_meta_ref(from->meta);
+    sf_label_ref(from->group);
     *to = *from;
 }
 

@@ -80,6 +80,20 @@ struct sf_meta *sf_meta_ref(struct sf_meta *m); /* NULL is allowed */
 void sf_meta_unref(struct sf_meta *m);          /* NULL is allowed */
 const char *sf_meta_get(const struct sf_meta *m, const char *name); /* or NULL */
 
+/* A group's name; counted, immutable. */
+struct sf_label {
+    _Atomic uint32_t refs;
+    uint8_t size; /* without the 0 behind the text */
+    char text[];
+};
+
+enum { SF_LABEL_MAX = 255 };
+
+/* A new one with one reference, of at most SF_LABEL_MAX bytes, or NULL. */
+struct sf_label *sf_label_new(const void *text, size_t size);
+struct sf_label *sf_label_ref(struct sf_label *l); /* NULL is allowed */
+void sf_label_unref(struct sf_label *l);           /* NULL is allowed */
+
 /*
  * The inside of a sifr_msg_t. It holds no pointer to itself, so its bytes may
  * be moved. One thread at a time.
@@ -111,7 +125,7 @@ struct sf_msg {
         uint64_t align[5];
     };
     struct sf_meta *meta; /* shares; NULL: none */
-    char *group;          /* reserved for RADIO and DISH: NULL */
+    struct sf_label *group; /* shares; of RADIO and DISH; NULL: "" */
     uint32_t routing_id;  /* of SERVER and PEER; 0 none */
     uint8_t kind;         /* enum sf_msg_kind; 0: not a message */
     uint8_t small_size;
@@ -169,6 +183,8 @@ static inline void sf_msg_close(struct sf_msg *m)
         sf_owner_unref(m->slice.owner);
     if (m->meta)
         sf_meta_unref(m->meta);
+    if (m->group)
+        sf_label_unref(m->group);
     m->kind = 0;
     m->check = 0;
 }

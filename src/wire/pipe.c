@@ -341,6 +341,8 @@ static int put_cell(struct sf_pipe *p, struct sf_msg *m)
     sf_msg_share(&copy, m);
     copy.flags = 0;
     copy.routing_id = 0; /* it said where to; that is done */
+    sf_label_unref(copy.group);
+    copy.group = NULL;
     sf_tally_add(&p->put, 1, sf_msg_size(m));
     sf_lock_take(&p->cell_lock);
     had = p->has_cell;

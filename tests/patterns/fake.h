@@ -42,7 +42,10 @@ static struct fake_peer *fake_of(struct sf_peer *p)
 static void fake_append(struct fake_queue *q, struct sf_msg *m, int flags)
 {
     ck_assert_uint_lt(q->end, FAKE_FRAMES);
-    sf_msg_share(&q->frames[q->end], m);
+    if (m->flags & SF_MSG_BORROWED)
+        ck_assert_int_eq(sf_msg_init_copy(&q->frames[q->end], sf_msg_data(m), sf_msg_size(m)), 0);
+    else
+        sf_msg_share(&q->frames[q->end], m);
     q->frames[q->end].flags = (uint8_t)((q->frames[q->end].flags & ~(SF_MSG_MORE | SF_MSG_COMMAND)) | flags);
     q->end++;
     if (!(flags & SF_MSG_MORE))
