@@ -1,42 +1,9 @@
 /* ROUTER: the first frame says to whom, or from whom (RFC 28). */
-#include "patterns/collect.h"
+#include "patterns/router.h"
 #include "patterns/option.h"
 #include "patterns/probe.h"
-#include "patterns/route.h"
 
 #include "base/alloc.h"
-
-/* What is ready for recv. */
-enum ahead { NOTHING, BOTH, BODY };
-
-struct router {
-    struct sf_route route;
-    struct sf_collect in;
-
-    /* Sending. */
-    bool sending;       /* the id frame was accepted, others are due */
-    struct sf_peer *to; /* NULL: the message goes nowhere */
-
-    /* Receiving. */
-    enum ahead ahead;
-    struct sf_msg id;       /* BOTH: where `body` comes from */
-    struct sf_msg body;     /* BOTH, BODY: the message's first frame */
-    struct sf_list notices; /* struct notice.node: peers that came or went */
-    size_t farewells;       /* peers of which `farewell` is set */
-
-    size_t nameless; /* dialed peers whose id another one has */
-    bool mandatory, handover, probe;
-    int notify; /* SIFR_NOTIFY_... */
-};
-
-/* sf_peer.own */
-struct own {
-    struct sf_route_id id; /* the first */
-    bool joined;
-    bool nameless;  /* counted there */
-    bool farewell;  /* has ended; the notice follows what is still to be read */
-    bool displaced; /* its id was taken over */
-};
 
 struct notice {
     struct sf_list node;
@@ -44,9 +11,9 @@ struct notice {
     uint8_t id[];
 };
 
-static int router_init(struct sf_socket *s)
+int sf_router_init(struct sf_socket *s)
 {
-    struct router *r = s->state;
+    struct sf_router *r = s->state;
 
     sf_collect_init(&r->in);
     sf_list_init(&r->notices);
@@ -55,9 +22,9 @@ static int router_init(struct sf_socket *s)
     return sf_route_init(&r->route);
 }
 
-static void router_fini(struct sf_socket *s)
+void sf_router_fini(struct sf_socket *s)
 {
-    struct router *r = s->state;
+    struct sf_router *r = s->state;
 
     sf_msg_close(&r->id);
     sf_msg_close(&r->body);
@@ -68,7 +35,7 @@ static void router_fini(struct sf_socket *s)
 }
 
 /* Without memory the notice is lost, as nobody could be told of that. */
-static void notify(struct router *r, const struct sf_peer *p)
+static void notify(struct sf_router *r, const struct sf_peer *p)
 {
     const struct sf_route_id *id = sf_route_id(p);
     struct notice *n = sf_alloc(sizeof *n + id->size);
@@ -81,9 +48,9 @@ static void notify(struct router *r, const struct sf_peer *p)
 }
 
 /* The old holder of an id makes way: it is read to its end under another name. */
-static void displace(struct router *r, struct sf_peer *p)
+static void displace(struct sf_router *r, struct sf_peer *p)
 {
-    struct own *own = p->own;
+    struct sf_router_peer *own = p->own;
 
     own->displaced = true;
     if (r->to == p)
@@ -93,7 +60,7 @@ static void displace(struct router *r, struct sf_peer *p)
 }
 
 /* Makes the peer usable. 0, -ENOMEM, -EBUSY. */
-static int enter(struct router *r, struct sf_peer *p)
+static int enter(struct sf_router *r, struct sf_peer *p)
 {
     struct sf_peer *holder;
     int err = sf_route_name(&r->route, p, &holder);
@@ -108,9 +75,9 @@ static int enter(struct router *r, struct sf_peer *p)
 }
 
 /* A dialed peer without a given id gets one when it is known, in `joined`. */
-static int router_attach(struct sf_socket *s, struct sf_peer *p)
+int sf_router_attach(struct sf_socket *s, struct sf_peer *p)
 {
-    struct router *r = s->state;
+    struct sf_router *r = s->state;
     int err = 0;
 
     sf_list_init(&p->in_node);
@@ -127,9 +94,9 @@ static int router_attach(struct sf_socket *s, struct sf_peer *p)
     return err;
 }
 
-static void greet(struct router *r, struct sf_peer *p)
+static void greet(struct sf_router *r, struct sf_peer *p)
 {
-    struct own *own = p->own;
+    struct sf_router_peer *own = p->own;
     bool nameless = enter(r, p) != 0;
 
     if (nameless != own->nameless)
@@ -139,10 +106,10 @@ static void greet(struct router *r, struct sf_peer *p)
         notify(r, p);
 }
 
-static void router_joined(struct sf_socket *s, struct sf_peer *p)
+void sf_router_joined(struct sf_socket *s, struct sf_peer *p)
 {
-    struct router *r = s->state;
-    struct own *own = p->own;
+    struct sf_router *r = s->state;
+    struct sf_router_peer *own = p->own;
 
     own->joined = true;
     if (!own->id.named && !p->ended)
@@ -152,27 +119,27 @@ static void router_joined(struct sf_socket *s, struct sf_peer *p)
 }
 
 /* Whether the application is to hear that this connection has ended. */
-static bool says_farewell(struct router *r, const struct sf_peer *p)
+static bool says_farewell(struct sf_router *r, const struct sf_peer *p)
 {
-    const struct own *own = p->own;
+    const struct sf_router_peer *own = p->own;
 
     return (r->notify & SIFR_NOTIFY_DISCONNECT) && own->joined && own->id.size && !own->displaced &&
            !p->inproc;
 }
 
-static void router_lost(struct sf_socket *s, struct sf_peer *p)
+void sf_router_lost(struct sf_socket *s, struct sf_peer *p)
 {
-    struct router *r = s->state;
-    struct own *own = p->own;
+    struct sf_router *r = s->state;
+    struct sf_router_peer *own = p->own;
 
     if (says_farewell(r, p))
         notify(r, p);
     own->joined = false;
 }
 
-static void leave(struct router *r, struct sf_peer *p)
+static void leave(struct sf_router *r, struct sf_peer *p)
 {
-    struct own *own = p->own;
+    struct sf_router_peer *own = p->own;
 
     if (r->to == p)
         r->to = NULL;
@@ -182,9 +149,9 @@ static void leave(struct router *r, struct sf_peer *p)
     sf_route_unname(&r->route, p);
 }
 
-static void end_farewell(struct router *r, struct sf_peer *p)
+static void end_farewell(struct sf_router *r, struct sf_peer *p)
 {
-    struct own *own = p->own;
+    struct sf_router_peer *own = p->own;
 
     own->farewell = false;
     r->farewells--;
@@ -203,10 +170,10 @@ static void discard_received(struct sf_socket *s, struct sf_peer *p)
     sf_msg_close(&m);
 }
 
-static void router_ended(struct sf_socket *s, struct sf_peer *p)
+void sf_router_ended(struct sf_socket *s, struct sf_peer *p)
 {
-    struct router *r = s->state;
-    struct own *own = p->own;
+    struct sf_router *r = s->state;
+    struct sf_router_peer *own = p->own;
 
     if (r->sending && r->to == p)
         sf_peer_rollback(p);
@@ -225,10 +192,10 @@ static void router_ended(struct sf_socket *s, struct sf_peer *p)
     own->joined = false;
 }
 
-static void router_detach(struct sf_socket *s, struct sf_peer *p)
+void sf_router_detach(struct sf_socket *s, struct sf_peer *p)
 {
-    struct router *r = s->state;
-    struct own *own = p->own;
+    struct sf_router *r = s->state;
+    struct sf_router_peer *own = p->own;
 
     leave(r, p);
     sf_collect_remove(&r->in, p);
@@ -243,14 +210,14 @@ static void router_detach(struct sf_socket *s, struct sf_peer *p)
     { /* perhaps its id was what another one waits for */
         struct sf_peer *other = SF_CONTAINER(it, struct sf_peer, node);
 
-        if (other != p && ((struct own *)other->own)->nameless && !other->ended)
+        if (other != p && ((struct sf_router_peer *)other->own)->nameless && !other->ended)
             greet(r, other);
     }
 }
 
-static void router_readable(struct sf_socket *s, struct sf_peer *p)
+void sf_router_readable(struct sf_socket *s, struct sf_peer *p)
 {
-    struct router *r = s->state;
+    struct sf_router *r = s->state;
 
     if (sf_route_id(p)->size)
         sf_collect_activate(&r->in, p);
@@ -258,7 +225,7 @@ static void router_readable(struct sf_socket *s, struct sf_peer *p)
 
 static int send_id(struct sf_socket *s, struct sf_msg *m, bool more)
 {
-    struct router *r = s->state;
+    struct sf_router *r = s->state;
     struct sf_peer *p;
 
     if (!more)
@@ -281,9 +248,9 @@ static int send_id(struct sf_socket *s, struct sf_msg *m, bool more)
     return 0;
 }
 
-static int router_send(struct sf_socket *s, struct sf_msg *m, bool more, bool wait)
+int sf_router_send(struct sf_socket *s, struct sf_msg *m, bool more, bool wait)
 {
-    struct router *r = s->state;
+    struct sf_router *r = s->state;
     int err = 0;
 
     (void)wait;
@@ -303,7 +270,7 @@ static int router_send(struct sf_socket *s, struct sf_msg *m, bool more, bool wa
 }
 
 /* Makes the id frame for what `body` holds. 0 or -ENOMEM, `r->id` is empty then. */
-static int set_id(struct router *r, const void *bytes, size_t size)
+static int set_id(struct sf_router *r, const void *bytes, size_t size)
 {
     int err;
 
@@ -318,7 +285,7 @@ static int set_id(struct router *r, const void *bytes, size_t size)
     return 0;
 }
 
-static int take_notice(struct router *r)
+static int take_notice(struct sf_router *r)
 {
     struct notice *n = SF_CONTAINER(r->notices.next, struct notice, node);
     int err;
@@ -336,13 +303,13 @@ static int take_notice(struct router *r)
 /* Notices of peers that have ended and have been read to their end. */
 static void end_farewells(struct sf_socket *s)
 {
-    struct router *r = s->state;
+    struct sf_router *r = s->state;
 
     SF_LIST_EACH(it, after, &s->peers)
     {
         struct sf_peer *p = SF_CONTAINER(it, struct sf_peer, node);
 
-        if (((struct own *)p->own)->farewell && !sf_peer_readable(p))
+        if (((struct sf_router_peer *)p->own)->farewell && !sf_peer_readable(p))
             end_farewell(r, p);
     }
 }
@@ -350,7 +317,7 @@ static void end_farewells(struct sf_socket *s)
 /* Reads the first frame of the next message. 0, -EAGAIN, -ENOMEM. */
 static int look_ahead(struct sf_socket *s)
 {
-    struct router *r = s->state;
+    struct sf_router *r = s->state;
     struct sf_peer *from;
     int err;
 
@@ -365,7 +332,7 @@ static int look_ahead(struct sf_socket *s)
 
             err = set_id(r, id->bytes, id->size);
             if (err == 0) {
-                r->ahead = BOTH;
+                r->ahead = SF_ROUTER_BOTH;
                 return 0;
             }
             sf_drop(s, SF_DROP_NO_MEMORY);
@@ -375,24 +342,24 @@ static int look_ahead(struct sf_socket *s)
     }
     err = take_notice(r);
     if (err == 0)
-        r->ahead = BOTH;
+        r->ahead = SF_ROUTER_BOTH;
     return err;
 }
 
-static int router_recv(struct sf_socket *s, struct sf_msg *m)
+int sf_router_recv(struct sf_socket *s, struct sf_msg *m)
 {
-    struct router *r = s->state;
+    struct sf_router *r = s->state;
     int err;
 
-    if (r->ahead == NOTHING && (r->in.current || r->in.cut))
+    if (r->ahead == SF_ROUTER_NOTHING && (r->in.current || r->in.cut))
         return sf_collect_recv(&r->in, m, NULL);
-    if (r->ahead == NOTHING) {
+    if (r->ahead == SF_ROUTER_NOTHING) {
         err = look_ahead(s);
         if (err)
             return err;
     }
-    sf_msg_move(m, r->ahead == BOTH ? &r->id : &r->body);
-    r->ahead = r->ahead == BOTH ? BODY : NOTHING;
+    sf_msg_move(m, r->ahead == SF_ROUTER_BOTH ? &r->id : &r->body);
+    r->ahead = r->ahead == SF_ROUTER_BOTH ? SF_ROUTER_BODY : SF_ROUTER_NOTHING;
     return 0;
 }
 
@@ -408,12 +375,12 @@ static bool anybody_has_room(const struct sf_socket *s)
     return false;
 }
 
-static int router_events(struct sf_socket *s)
+int sf_router_events(struct sf_socket *s)
 {
-    struct router *r = s->state;
+    struct sf_router *r = s->state;
     int events = 0;
 
-    if (r->ahead != NOTHING || r->in.current || r->in.cut || look_ahead(s) == 0)
+    if (r->ahead != SF_ROUTER_NOTHING || r->in.current || r->in.cut || look_ahead(s) == 0)
         events |= SIFR_POLLIN;
     if (!r->mandatory || r->sending || anybody_has_room(s))
         events |= SIFR_POLLOUT;
@@ -422,7 +389,7 @@ static int router_events(struct sf_socket *s)
 
 static int router_set(struct sf_socket *s, int option, const void *value, size_t size)
 {
-    struct router *r = s->state;
+    struct sf_router *r = s->state;
     int n;
 
     switch (option) {
@@ -441,7 +408,7 @@ static int router_set(struct sf_socket *s, int option, const void *value, size_t
 
 static int router_get(struct sf_socket *s, int option, void *value, size_t *size)
 {
-    struct router *r = s->state;
+    struct sf_router *r = s->state;
 
     if (option == SIFR_ROUTER_NOTIFY)
         return sf_option_give(r->notify, value, size);
@@ -453,19 +420,19 @@ const struct sf_pattern sf_pattern_router = {
     .type = SIFR_ROUTER,
     .talks_to = SF_TYPE(REQ) | SF_TYPE(DEALER) | SF_TYPE(ROUTER),
     .flags = SF_PATTERN_IDENTITY | SF_PATTERN_HELLO | SF_PATTERN_FAREWELL,
-    .size = sizeof(struct router),
-    .peer_size = sizeof(struct own),
-    .init = router_init,
-    .fini = router_fini,
-    .attach = router_attach,
-    .joined = router_joined,
-    .lost = router_lost,
-    .ended = router_ended,
-    .detach = router_detach,
-    .readable = router_readable,
-    .send = router_send,
-    .recv = router_recv,
-    .events = router_events,
+    .size = sizeof(struct sf_router),
+    .peer_size = sizeof(struct sf_router_peer),
+    .init = sf_router_init,
+    .fini = sf_router_fini,
+    .attach = sf_router_attach,
+    .joined = sf_router_joined,
+    .lost = sf_router_lost,
+    .ended = sf_router_ended,
+    .detach = sf_router_detach,
+    .readable = sf_router_readable,
+    .send = sf_router_send,
+    .recv = sf_router_recv,
+    .events = sf_router_events,
     .set = router_set,
     .get = router_get,
 };
