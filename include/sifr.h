@@ -226,6 +226,7 @@ typedef struct sifr_socket sifr_socket_t;
 #define SIFR_PUSH 8   /* PULL                 one, in turn            - */
 #define SIFR_XPUB 9   /* SUB XSUB             all that subscribed     their subscriptions */
 #define SIFR_XSUB 10  /* PUB XPUB             all (subscriptions)     what it subscribed to */
+#define SIFR_STREAM 11 /* any, without ZMTP    whom frame 1 names      bytes, sender in frame 1 */
 /* Messages of one frame: several threads may send and receive without knowing of each other. */
 #define SIFR_SERVER 12  /* CLIENT             whom the routing id names  from all, fairly */
 #define SIFR_CLIENT 13  /* SERVER             one, in turn            from all, fairly */
@@ -325,9 +326,12 @@ SIFR_API int sifr_close(sifr_socket_t *sock);
 
 /* -- Identity and routing -- */
 
-/* rw, bytes, 1 to 255 [none], later: name announced to peers, by which a ROUTER knows us. */
+/*
+ * rw, bytes, 1 to 255 [none], later: name announced to peers, by which a ROUTER knows us. Of a STREAM
+ * it reads as the id of its newest connection, which has one as soon as sifr_connect returns.
+ */
 #define SIFR_ROUTING_ID 5
-/* w, bytes, 1 to 255 [none], the next connect alone: what to call that peer. ROUTER, REP. */
+/* w, bytes, 1 to 255 [none], the next connect alone: what to call that peer. ROUTER REP STREAM. */
 #define SIFR_CONNECT_ROUTING_ID 61
 /* w, flag [0], now: report a peer unknown or full (EHOSTUNREACH, EAGAIN), not drop. ROUTER, REP. */
 #define SIFR_ROUTER_MANDATORY 33
@@ -337,6 +341,13 @@ SIFR_API int sifr_close(sifr_socket_t *sock);
 #define SIFR_ROUTER_NOTIFY 97
 #define SIFR_NOTIFY_CONNECT 1
 #define SIFR_NOTIFY_DISCONNECT 2
+/*
+ * w, bool [1], now: receive (id, empty) as connections come and go; the first tells their ids.
+ * STREAM.
+ */
+#define SIFR_STREAM_NOTIFY 73
+/* w, flag [0], later: speak no ZMTP, as a STREAM that gets no notices. ROUTER. */
+#define SIFR_ROUTER_RAW 41
 /* w, flag [0], now: send an empty message on each new connection. REQ DEALER ROUTER REP. */
 #define SIFR_PROBE_ROUTER 51
 /* w, flag [0], now: number requests, and accept only the reply to the last. REQ. */
@@ -915,7 +926,7 @@ SIFR_API const char *sifr_msg_group(sifr_msg_t *msg);
  * Returns the frame's size in bytes (at most INT_MAX), or -1 with errno:
  *   EAGAIN        no peer had room: at once with SIFR_DONTWAIT, else after SIFR_SNDTIMEO
  *   EFSM          not this socket's turn (REQ awaiting its reply, REP without a request)
- *   EHOSTUNREACH  no such peer (ROUTER with SIFR_ROUTER_MANDATORY, SERVER, PEER)
+ *   EHOSTUNREACH  no such peer (ROUTER with SIFR_ROUTER_MANDATORY, STREAM, SERVER, PEER)
  *   EINVAL        SIFR_SNDMORE on a type of one-frame messages
  *   ENOTSUP       this socket type cannot send
  *   ETERM         the context is shutting down

@@ -65,6 +65,7 @@ struct sf_socket {
     void *state;          /* pattern->size bytes, zeroed before init */
     struct sf_list peers; /* struct sf_peer.node: all that attach has accepted */
     bool conflate;        /* SIFR_CONFLATE is set */
+    bool raw;             /* connections made from now on carry bytes, no ZMTP; the pattern's to set */
     uint64_t drops[SF_DROPS]; /* messages; all under the turn is counted here */
 };
 
@@ -124,6 +125,9 @@ void sf_peer_renew(struct sf_peer *p);
 /* Ends the connection of a peer for good (handover, a protocol violation). detach follows later. */
 void sf_peer_kick(struct sf_peer *p);
 
+/* Lets go of a peer: what it was sent still goes out, as SIFR_LINGER says. detach follows this call of the core. */
+void sf_peer_close(struct sf_peer *p);
+
 /*
  * Crowds (core/crowd.c): peers that all get the same messages. A message is
  * framed once for all of them, and each loop that serves some of them is woken
@@ -176,6 +180,7 @@ enum {
     SF_PATTERN_FAREWELL = 1024, /* receives SIFR_DISCONNECT_MSG in place of an accepted peer that went */
     SF_PATTERN_HICCUP = 2048,   /* receives SIFR_HICCUP_MSG when a dialed peer is lost */
     SF_PATTERN_SINGLE = 4096,   /* messages of one frame, so that threads share it: no SIFR_FD */
+    SF_PATTERN_BYTES = 16384,   /* for streams of bytes alone (STREAM) */
     SF_PATTERN_GROUPS = 8192,   /* JOIN and LEAVE are delivered, too, and it never pings (RADIO) */
 };
 
@@ -238,7 +243,8 @@ struct sf_pattern {
 extern const struct sf_pattern sf_pattern_pair, sf_pattern_pub, sf_pattern_sub, sf_pattern_req,
     sf_pattern_rep, sf_pattern_dealer, sf_pattern_router, sf_pattern_pull, sf_pattern_push,
     sf_pattern_xpub, sf_pattern_xsub, sf_pattern_server, sf_pattern_client, sf_pattern_gather,
-    sf_pattern_scatter, sf_pattern_peer, sf_pattern_channel, sf_pattern_radio, sf_pattern_dish;
+    sf_pattern_scatter, sf_pattern_peer, sf_pattern_channel, sf_pattern_radio, sf_pattern_dish,
+    sf_pattern_stream;
 
 /* The pattern of a SIFR_... socket type, or NULL. patterns/table.c */
 const struct sf_pattern *sf_pattern_find(int type);

@@ -74,14 +74,14 @@ static int enter(struct sf_router *r, struct sf_peer *p)
     return err;
 }
 
-/* A dialed peer without a given id gets one when it is known, in `joined`. */
+/* A dialed peer without a given id gets one when it is known, in `joined`. One that will not say has one now. */
 int sf_router_attach(struct sf_socket *s, struct sf_peer *p)
 {
     struct sf_router *r = s->state;
     int err = 0;
 
     sf_list_init(&p->in_node);
-    if (p->given_id || p->connected)
+    if (p->given_id || p->connected || s->raw)
         err = enter(r, p);
     if (err)
         return err == -EBUSY && p->given_id ? -EINVAL : err;
@@ -132,6 +132,8 @@ void sf_router_lost(struct sf_socket *s, struct sf_peer *p)
     struct sf_router *r = s->state;
     struct sf_router_peer *own = p->own;
 
+    if (s->raw) /* it ends as well, and what was received of it comes before the notice */
+        return;
     if (says_farewell(r, p))
         notify(r, p);
     own->joined = false;
@@ -248,6 +250,17 @@ static int send_id(struct sf_socket *s, struct sf_msg *m, bool more)
     return 0;
 }
 
+/* Raw: an empty frame ends the connection, of which the program will hear no more. */
+static void hang_up(struct sf_router *r, struct sf_peer *p)
+{
+    struct sf_router_peer *own = p->own;
+
+    own->joined = false;
+    leave(r, p);
+    sf_collect_remove(&r->in, p);
+    sf_peer_close(p);
+}
+
 int sf_router_send(struct sf_socket *s, struct sf_msg *m, bool more, bool wait)
 {
     struct sf_router *r = s->state;
@@ -256,7 +269,11 @@ int sf_router_send(struct sf_socket *s, struct sf_msg *m, bool more, bool wait)
     (void)wait;
     if (!r->sending)
         return send_id(s, m, more);
-    if (r->to)
+    if (s->raw)
+        more = false;
+    if (r->to && s->raw && sf_msg_size(m) == 0)
+        hang_up(r, r->to);
+    else if (r->to)
         err = sf_peer_put(r->to, m, more);
     if (err) {
         r->to = NULL;
@@ -396,6 +413,7 @@ static int router_set(struct sf_socket *s, int option, const void *value, size_t
     case SIFR_ROUTER_MANDATORY: return sf_option_flag(&r->mandatory, value, size);
     case SIFR_ROUTER_HANDOVER: return sf_option_flag(&r->handover, value, size);
     case SIFR_PROBE_ROUTER: return sf_option_flag(&r->probe, value, size);
+    case SIFR_ROUTER_RAW: return sf_option_flag(&s->raw, value, size);
     case SIFR_ROUTER_NOTIFY:
         if (sf_option_int(&n, value, size) != 0 || n < 0 ||
             n > (SIFR_NOTIFY_CONNECT | SIFR_NOTIFY_DISCONNECT))

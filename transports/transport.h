@@ -94,6 +94,14 @@ struct sf_stream {
     bool joint;           /* its directions are not independent (TLS): one token for both */
 };
 
+/*
+ * Puts a stream in place of `*io`, whose peer speaks no ZMTP, for who reads and
+ * writes frames: what one read gives, at most `most` bytes, is a frame, and of
+ * each frame written its body goes out; commands go nowhere. Buffers to read
+ * into have more than 9 bytes. 0 or -ENOMEM.
+ */
+int sf_stream_bare(struct sf_stream **io, size_t most);
+
 struct sf_transport;
 
 /* An endpoint, taken apart. Zeroed memory may go to _fini. */

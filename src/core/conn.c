@@ -399,7 +399,7 @@ static void disconnected(struct sf_conn *c)
     }
 }
 
-/* IMMEDIATE: the queue goes with its connection. */
+/* IMMEDIATE, or bytes of which none may be sent twice: the queue goes with its connection. */
 static void end_link(struct sf_conn *c)
 {
     struct sf_link *l = c->link;
@@ -425,7 +425,7 @@ static void lose(struct sf_conn *c)
         close_now(c);
         return;
     }
-    if (c->profile->opt.immediate)
+    if (c->profile->opt.immediate || c->profile->opt.raw)
         end_link(c);
     if (c->closing && (!c->link || sf_send_done(c) || atomic_load(&c->linger) == 0)) {
         close_now(c);
@@ -701,6 +701,21 @@ static struct sf_hello hello_of(struct sf_conn *c)
     };
 }
 
+static int become_ready(struct sf_conn *c);
+
+/* The stream is open, and its peer speaks no ZMTP: it is ready. */
+static void begin_raw(struct sf_conn *c)
+{
+    int err;
+
+    sf_loop_cancel(c->loop, &c->timer);
+    c->shake = sf_alloc(sizeof *c->shake);
+    c->version = SF_ZMTP_31; /* bare streams take frames as they stand in pipes */
+    err = c->shake ? become_ready(c) : -ENOMEM;
+    if (err)
+        sf_conn_lost(c);
+}
+
 /* The stream is open: both sides begin with their greetings. */
 static void begin_greeting(struct sf_conn *c)
 {
@@ -735,12 +750,19 @@ int sf_conn_accepted(struct sf_listener *l, struct sf_stream *stream)
 
     if (!c)
         return -ENOMEM;
+    if (c->profile->opt.raw && sf_stream_bare(&stream, (size_t)c->profile->opt.frame_most) != 0) {
+        sf_conn_unref(c);
+        return -ENOMEM;
+    }
     c->listener = sf_listener_ref(l);
     sf_list_push(&l->conns, &c->node);
     c->stream = stream;
     c->watch.fd = stream->fd;
     sf_conn_ref(c); /* it may end in here */
-    begin_greeting(c);
+    if (c->profile->opt.raw)
+        begin_raw(c);
+    else
+        begin_greeting(c);
     sf_conn_unref(c);
     return 0;
 }
@@ -1001,7 +1023,8 @@ static int become_ready(struct sf_conn *c)
     }
     atomic_fetch_add(&c->link->joins, 1);
     atomic_store(&c->link->up, 1);
-    sf_conn_event(c, SIFR_EVENT_HANDSHAKE_SUCCEEDED, 0);
+    if (!c->profile->opt.raw)
+        sf_conn_event(c, SIFR_EVENT_HANDSHAKE_SUCCEEDED, 0);
     tell(c, fresh ? SF_EVENT_ATTACH : SF_EVENT_CHANGED);
     err = sf_recv_start(c, k->in, k->n_in);
     shake_free(k);
@@ -1140,7 +1163,10 @@ void sf_dial_open(struct sf_conn *c)
     c->was_up = true;
     c->attempt = 0;
     sf_conn_event(c, SIFR_EVENT_CONNECTED, (uint64_t)fd);
-    begin_greeting(c);
+    if (c->profile->opt.raw)
+        begin_raw(c);
+    else
+        begin_greeting(c);
 }
 
 static void ready(struct sf_watch *w, unsigned events)

@@ -63,6 +63,13 @@ static void dial(struct sf_conn *c, const struct sf_address *to)
     err = e.transport->dial(&e, &o->stream, to, &c->stream);
     delayed_event = e.transport->delayed_event;
     sf_endpoint_fini(&e);
+    if (err == 0 && o->raw) {
+        err = sf_stream_bare(&c->stream, (size_t)o->frame_most);
+        if (err) {
+            c->stream->ops->close(c->stream);
+            c->stream = NULL;
+        }
+    }
     if (err) { /* ipc says so at once: there is no descriptor any more to name */
         sf_conn_event(c, SIFR_EVENT_CLOSED, (uint64_t)-1);
         sf_dial_failed(c, err);

@@ -300,6 +300,20 @@ void sf_peer_kick(struct sf_peer *p)
     }
 }
 
+void sf_peer_close(struct sf_peer *p)
+{
+    struct sf_link *l = sf_link_of(p);
+
+    if (l->conn) {
+        atomic_store(&l->conn->linger, l->socket->opt.linger);
+        sf_conn_poke(l->conn, SF_TODO_CLOSE);
+    }
+    if (!l->finished && l->place != SF_LINK_GONE) {
+        l->finished = true;
+        sf_list_push(&l->socket->finished, &l->finish);
+    }
+}
+
 void sf_peer_renew(struct sf_peer *p)
 {
     struct sf_link *l = sf_link_of(p);

@@ -105,7 +105,19 @@ static void aim(struct sf_options *o)
     s->n_pids = o->pids.size / sizeof(pid_t);
 }
 
-struct sf_profile *sf_profile_new(const struct sf_options *from)
+/* Frames are what is read at a time, not the peer's: none is too large. */
+static void make_raw(struct sf_options *o)
+{
+    enum { DEFAULT = 8192, MOST = 32000 };
+
+    o->raw = true;
+    o->frame_most = o->in_batch < 0 ? DEFAULT : o->in_batch < MOST ? o->in_batch : MOST;
+    o->in_batch = -1;
+    o->max_msg_size = -1;
+    o->heartbeat_ivl = 0;
+}
+
+struct sf_profile *sf_profile_new(const struct sf_options *from, bool raw)
 {
     struct sf_profile *p = sf_alloc(sizeof *p);
     int err = 0;
@@ -127,6 +139,8 @@ struct sf_profile *sf_profile_new(const struct sf_options *from)
         return NULL;
     }
     aim(&p->opt);
+    if (raw)
+        make_raw(&p->opt);
     return p;
 }
 
@@ -339,7 +353,7 @@ static int set_device(struct sf_options *o, const void *value, size_t size)
 
 static bool takes_connect_id(int type)
 {
-    return type == SIFR_ROUTER || type == SIFR_REP;
+    return type == SIFR_ROUTER || type == SIFR_REP || type == SIFR_STREAM;
 }
 
 static int set_special(struct sifr_socket *s, int option, const void *value, size_t size)

@@ -23,6 +23,8 @@ struct sf_options {
     int immediate, conflate;
     int in_batch, out_batch; /* bytes; -1: as it goes best */
     int ipv6, backlog, use_fd;
+    bool raw;       /* of a profile: its connections carry bytes, no ZMTP */
+    int frame_most; /* of a profile that is raw: bytes read at a time, each time a frame */
     struct sf_stream_options stream; /* its texts and arrays point into the fields below */
     struct sf_bytes id, connect_id;
     struct sf_bytes hello, disconnect, hiccup; /* HELLO_MSG and its like; data NULL: none */
@@ -43,8 +45,8 @@ struct sf_profile {
     struct sf_options opt;
 };
 
-/* A counted copy, or NULL without memory. */
-struct sf_profile *sf_profile_new(const struct sf_options *from);
+/* A counted copy, for connections that are `raw` or not; NULL without memory. */
+struct sf_profile *sf_profile_new(const struct sf_options *from, bool raw);
 struct sf_profile *sf_profile_ref(struct sf_profile *p);
 void sf_profile_unref(struct sf_profile *p);
 

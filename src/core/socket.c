@@ -1209,6 +1209,12 @@ static void entry_add(struct sifr_socket *s, struct sf_endpoint_entry *e)
     sf_list_push(&s->endpoints, &e->node);
 }
 
+/* Whether the socket type may use the transport. */
+static bool carries(const struct sf_pattern *p, const struct sf_transport *t)
+{
+    return !(t->inproc && (p->flags & SF_PATTERN_BYTES));
+}
+
 static int bind_inproc(struct sifr_socket *s, const char *text, const char *name,
                        struct sf_list *met)
 {
@@ -1231,7 +1237,7 @@ static int bind_inproc(struct sifr_socket *s, const char *text, const char *name
 static struct sf_profile *profile_of(struct sifr_socket *s)
 {
     if (!s->profile)
-        s->profile = sf_profile_new(&s->opt);
+        s->profile = sf_profile_new(&s->opt, s->base.raw);
     return s->profile ? sf_profile_ref(s->profile) : NULL;
 }
 
@@ -1277,6 +1283,8 @@ int sifr_bind(sifr_socket_t *sock, const char *endpoint)
         return answer(err);
     sf_list_init(&met);
     err = endpoint ? sf_transport_of(&transport, endpoint, &rest) : -EINVAL;
+    if (err == 0 && !carries(sock->base.pattern, transport))
+        err = -SIFR_ENOCOMPATPROTO;
     if (err == 0 && !transport->inproc && sock->ctx->n_loops == 0)
         err = -SIFR_EMTHREAD;
     if (err == 0)
@@ -1410,6 +1418,8 @@ static int connect_to(struct sifr_socket *sock, const char *endpoint, struct sf_
     const char *rest;
     int err = endpoint ? sf_transport_of(&transport, endpoint, &rest) : -EINVAL;
 
+    if (err == 0 && !carries(sock->base.pattern, transport))
+        err = -SIFR_ENOCOMPATPROTO;
     if (err == 0 && !transport->inproc && sock->ctx->n_loops == 0)
         err = -SIFR_EMTHREAD;
     if (err == 0)
@@ -1532,6 +1542,8 @@ static int end_endpoint(sifr_socket_t *sock, const char *endpoint)
     if (err)
         return err;
     err = endpoint ? sf_transport_of(&transport, endpoint, &rest) : -EINVAL;
+    if (err == 0 && !carries(sock->base.pattern, transport))
+        err = -SIFR_ENOCOMPATPROTO;
     if (err == 0 && end_named(sock, endpoint, false) == 0) {
         err = -ENOENT;
         /* Another spelling of a bound address? */

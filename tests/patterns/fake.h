@@ -27,7 +27,7 @@ struct fake_peer {
     struct sf_peer peer;
     struct fake_queue in, out;
     size_t room; /* messages that fit */
-    bool attached, kicked, renewed, broken; /* broken: there is no memory for it */
+    bool attached, closed, kicked, renewed, broken; /* broken: there is no memory for it */
     bool loner, in_crowd; /* a crowd does not take it; one has */
 };
 
@@ -219,6 +219,12 @@ static inline int fake_crowd_put(struct sf_crowd *c, struct sf_msg *m, bool more
     return any ? 0 : -EAGAIN;
 }
 
+static inline void fake_close(struct sf_peer *p)
+{
+    fake_of(p)->closed = true;
+}
+
+#define sf_peer_close fake_close
 #define sf_crowd_new fake_crowd_new
 #define sf_crowd_free fake_crowd_free
 #define sf_crowd_join fake_crowd_join
