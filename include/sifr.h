@@ -227,6 +227,7 @@ typedef struct sifr_socket sifr_socket_t;
 #define SIFR_XPUB 9   /* SUB XSUB             all that subscribed     their subscriptions */
 #define SIFR_XSUB 10  /* PUB XPUB             all (subscriptions)     what it subscribed to */
 #define SIFR_STREAM 11 /* any, without ZMTP    whom frame 1 names      bytes, sender in frame 1 */
+#define SIFR_DGRAM 18  /* any, by udp         whom frame 1 addresses  datagrams, sender in frame 1 */
 /* Messages of one frame: several threads may send and receive without knowing of each other. */
 #define SIFR_SERVER 12  /* CLIENT             whom the routing id names  from all, fairly */
 #define SIFR_CLIENT 13  /* SERVER             one, in turn            from all, fairly */
@@ -478,6 +479,21 @@ SIFR_API int sifr_close(sifr_socket_t *sock);
 #define SIFR_IPC_FILTER_UID 59
 /* w, gid_t [none; NULL with 0 clears], later: group whom an ipc bind accepts; adds up. */
 #define SIFR_IPC_FILTER_GID 60
+
+/* -- udp, and multicast -- */
+
+/* rw, int, > 0 [1], later: routers that a datagram to a group may pass. */
+#define SIFR_MULTICAST_HOPS 25
+/* rw, flag [1], later: this machine hears what it sends to a group, too. */
+#define SIFR_MULTICAST_LOOP 96
+/*
+ * Of transports that are not built in, kept and read back:
+ * rw, int, > 0 kbit/s [100]; rw, int, >= 0 ms [10000]; rw, int, > 0 bytes [1500]; rw, flag [0].
+ */
+#define SIFR_RATE 8
+#define SIFR_RECOVERY_IVL 9
+#define SIFR_MULTICAST_MAXTPDU 84
+#define SIFR_LOOPBACK_FASTPATH 94
 
 /*
  * Sets an option of a socket.

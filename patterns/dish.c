@@ -157,7 +157,8 @@ const struct sf_pattern sf_pattern_dish = {
     .name = "DISH",
     .type = SIFR_DISH,
     .talks_to = SF_TYPE(RADIO),
-    .flags = SF_PATTERN_SINGLE | SF_PATTERN_REPLAYS | SF_PATTERN_NO_LINGER,
+    .flags = SF_PATTERN_SINGLE | SF_PATTERN_REPLAYS | SF_PATTERN_NO_LINGER |
+             SF_PATTERN_UDP_IN,
     .size = sizeof(struct dish),
     .peer_size = sizeof(struct sf_xsub_peer),
     .init = dish_init,

@@ -38,8 +38,9 @@ struct sf_peer {
     uint8_t *given_id;   /* owns; SIFR_CONNECT_ROUTING_ID of the connect that made it, or NULL */
     uint32_t id_size;    /* 0: anonymous */
     uint16_t given_id_size;
-    bool subscribes_all; /* an unversioned ZMTP 1.0 subscriber, which filters for itself; with `id`
-                            set by the loop before it tells, so not beside what is read till then */
+    bool subscribes_all; /* filters for itself: an unversioned ZMTP 1.0 subscriber, whoever hears a
+                            RADIO's udp; with `id` set by the loop before it tells, so not beside
+                            what is read till then */
 };
 
 /*
@@ -181,6 +182,9 @@ enum {
     SF_PATTERN_HICCUP = 2048,   /* receives SIFR_HICCUP_MSG when a dialed peer is lost */
     SF_PATTERN_SINGLE = 4096,   /* messages of one frame, so that threads share it: no SIFR_FD */
     SF_PATTERN_BYTES = 16384,   /* for streams of bytes alone (STREAM) */
+    SF_PATTERN_UDP_OUT = 1 << 15,   /* may connect over udp (RADIO) */
+    SF_PATTERN_UDP_IN = 1 << 16,    /* may bind over udp (DISH, DGRAM) */
+    SF_PATTERN_UDP_ALONE = 1 << 17, /* has no other transport (DGRAM) */
     SF_PATTERN_GROUPS = 8192,   /* JOIN and LEAVE are delivered, too, and it never pings (RADIO) */
 };
 
@@ -244,7 +248,7 @@ extern const struct sf_pattern sf_pattern_pair, sf_pattern_pub, sf_pattern_sub, 
     sf_pattern_rep, sf_pattern_dealer, sf_pattern_router, sf_pattern_pull, sf_pattern_push,
     sf_pattern_xpub, sf_pattern_xsub, sf_pattern_server, sf_pattern_client, sf_pattern_gather,
     sf_pattern_scatter, sf_pattern_peer, sf_pattern_channel, sf_pattern_radio, sf_pattern_dish,
-    sf_pattern_stream;
+    sf_pattern_stream, sf_pattern_dgram;
 
 /* The pattern of a SIFR_... socket type, or NULL. patterns/table.c */
 const struct sf_pattern *sf_pattern_find(int type);

@@ -44,6 +44,16 @@ static int radio_init(struct sf_socket *s)
     return sf_xpub_init(s);
 }
 
+/* Who filters for itself is sent to at once: nobody is to be waited for. */
+static int radio_attach(struct sf_socket *s, struct sf_peer *p)
+{
+    int err = sf_xpub_attach(s, p);
+
+    if (err == 0)
+        sf_xpub_joined(s, p);
+    return err;
+}
+
 static int radio_send(struct sf_socket *s, struct sf_msg *m, bool more, bool wait)
 {
     struct radio *a = s->state;
@@ -84,12 +94,13 @@ const struct sf_pattern sf_pattern_radio = {
     .name = "RADIO",
     .type = SIFR_RADIO,
     .talks_to = SF_TYPE(DISH),
-    .flags = SF_PATTERN_SINGLE | SF_PATTERN_FANOUT | SF_PATTERN_COMMANDS | SF_PATTERN_GROUPS,
+    .flags = SF_PATTERN_SINGLE | SF_PATTERN_FANOUT | SF_PATTERN_COMMANDS | SF_PATTERN_GROUPS |
+             SF_PATTERN_UDP_OUT,
     .size = sizeof(struct radio),
     .peer_size = sizeof(struct sf_xpub_peer),
     .init = radio_init,
     .fini = sf_xpub_fini,
-    .attach = sf_xpub_attach,
+    .attach = radio_attach,
     .joined = sf_xpub_joined,
     .lost = sf_xpub_lost,
     .ended = sf_xpub_ended,

@@ -14,6 +14,7 @@ const struct sf_pattern *sf_pattern_find(int type)
         [SIFR_SCATTER] = &sf_pattern_scatter, [SIFR_PEER] = &sf_pattern_peer,
         [SIFR_CHANNEL] = &sf_pattern_channel, [SIFR_RADIO] = &sf_pattern_radio,
         [SIFR_DISH] = &sf_pattern_dish,     [SIFR_STREAM] = &sf_pattern_stream,
+        [SIFR_DGRAM] = &sf_pattern_dgram,
     };
 
     if (type < 0 || (size_t)type >= sizeof all / sizeof *all)

@@ -22,6 +22,7 @@ static const struct sf_transport inproc = {
 static const struct sf_transport *const table[] = {
     &sf_tcp_transport,
     &sf_ipc_transport,
+    &sf_udp_transport,
     &inproc,
 };
 
@@ -83,5 +84,7 @@ void sf_stream_options_init(struct sf_stream_options *o)
     o->sndbuf = o->rcvbuf = -1;
     o->keepalive = o->keepalive_cnt = o->keepalive_idle = o->keepalive_intvl = -1;
     o->backlog = -1;
+    o->multicast_hops = 1;
+    o->multicast_loop = true;
     o->use_fd = -1;
 }

@@ -29,6 +29,9 @@ struct sf_stream_options {
     int keepalive_idle;     /* seconds; -1: the system's */
     int keepalive_intvl;    /* seconds; -1: the system's */
     int maxrt;              /* ms without acknowledgement; 0: the system's */
+    int multicast_hops;     /* of datagrams to a group */
+    bool multicast_loop;    /* this machine hears them, too */
+    bool groups;            /* datagrams carry a group and a body (RADIO, DISH), else go by address */
     int backlog;            /* -1: the system's maximum */
     bool ipv6;
     int use_fd;             /* a listening descriptor to take over; -1: none */
@@ -92,6 +95,7 @@ struct sf_stream {
     unsigned read_wants;  /* what readv waits for after -EAGAIN: constant SF_READ unless `joint` */
     unsigned write_wants; /* what writev waits for after -EAGAIN: constant SF_WRITE unless `joint` */
     bool joint;           /* its directions are not independent (TLS): one token for both */
+    size_t read_room;     /* bytes that the first buffer given to readv has at least; 0: any */
 };
 
 /*
@@ -145,6 +149,8 @@ struct sf_transport {
     const char *scheme;  /* "tcp", as written before "://" */
     bool inproc;         /* only recognized here, the core connects it: no slots but parse */
     bool delayed_event;  /* an attempt under way is reported as CONNECT_DELAYED */
+    bool datagrams;      /* has no connections: bind dials, too, and what comes is a stream of frames
+                            whose peers are unknown; its `names` tell the bound endpoint. No `listen` */
 
     /* Fills the parts of `e` (text, rest and transport are set). As sf_endpoint_parse. */
     int (*parse)(struct sf_endpoint *e);
@@ -194,6 +200,7 @@ struct sf_transport {
 
 extern const struct sf_transport sf_tcp_transport;
 extern const struct sf_transport sf_ipc_transport;
+extern const struct sf_transport sf_udp_transport;
 
 /* The transport of that scheme (`n` bytes), or NULL. */
 const struct sf_transport *sf_transport_find(const char *scheme, size_t n);

@@ -144,7 +144,8 @@ const char *sf_conn_text(const struct sf_conn *c)
 
 void sf_conn_event(struct sf_conn *c, unsigned event, uint64_t value)
 {
-    sf_monitor_emit(c->socket, event, value, sf_conn_text(c));
+    if (c->profile->opt.framing != SF_FRAMING_OWN) /* datagrams have no connections */
+        sf_monitor_emit(c->socket, event, value, sf_conn_text(c));
 }
 
 void sf_conn_poke(struct sf_conn *c, uint32_t todo)
@@ -293,6 +294,13 @@ static void forget_lookup(struct sf_conn *c)
     c->lookup = NULL;
 }
 
+/* Who unbinds what has no listener waits for this. */
+static void free_address(struct sf_conn *c)
+{
+    atomic_store(&c->stopped, SF_STOPPED_CLOSED);
+    sf_bell_ring(&c->socket->bell);
+}
+
 static void close_now(struct sf_conn *c)
 {
     c->state = SF_CONN_CLOSED;
@@ -308,6 +316,8 @@ static void close_now(struct sf_conn *c)
     }
     if (c->listener) /* out of its list; the reference goes with the memory */
         sf_list_remove(&c->node);
+    else if (c->bound)
+        free_address(c);
     sf_conn_unref(c); /* the loop's */
 }
 
@@ -425,7 +435,8 @@ static void lose(struct sf_conn *c)
         close_now(c);
         return;
     }
-    if (c->profile->opt.immediate || c->profile->opt.raw)
+    if ((c->profile->opt.immediate && c->profile->opt.framing != SF_FRAMING_OWN) ||
+        c->profile->opt.framing == SF_FRAMING_BARE)
         end_link(c);
     if (c->closing && (!c->link || sf_send_done(c) || atomic_load(&c->linger) == 0)) {
         close_now(c);
@@ -750,7 +761,8 @@ int sf_conn_accepted(struct sf_listener *l, struct sf_stream *stream)
 
     if (!c)
         return -ENOMEM;
-    if (c->profile->opt.raw && sf_stream_bare(&stream, (size_t)c->profile->opt.frame_most) != 0) {
+    if (c->profile->opt.framing == SF_FRAMING_BARE &&
+        sf_stream_bare(&stream, (size_t)c->profile->opt.frame_most) != 0) {
         sf_conn_unref(c);
         return -ENOMEM;
     }
@@ -759,7 +771,7 @@ int sf_conn_accepted(struct sf_listener *l, struct sf_stream *stream)
     c->stream = stream;
     c->watch.fd = stream->fd;
     sf_conn_ref(c); /* it may end in here */
-    if (c->profile->opt.raw)
+    if (c->profile->opt.framing != SF_FRAMING_ZMTP)
         begin_raw(c);
     else
         begin_greeting(c);
@@ -1002,7 +1014,8 @@ static int become_ready(struct sf_conn *c)
     if (err == 0 && fresh)
         err = make_link(c);
     /* A queue that is dialed keeps the identity it first learnt: the socket has seen it. */
-    if (err == 0 && (fresh || atomic_load(&c->link->joins) == 0))
+    if (err == 0 && c->profile->opt.framing == SF_FRAMING_ZMTP &&
+        (fresh || atomic_load(&c->link->joins) == 0))
         err = keep_identity(c);
     if (err == 0)
         err = say_hello(c);
@@ -1023,7 +1036,7 @@ static int become_ready(struct sf_conn *c)
     }
     atomic_fetch_add(&c->link->joins, 1);
     atomic_store(&c->link->up, 1);
-    if (!c->profile->opt.raw)
+    if (c->profile->opt.framing == SF_FRAMING_ZMTP)
         sf_conn_event(c, SIFR_EVENT_HANDSHAKE_SUCCEEDED, 0);
     tell(c, fresh ? SF_EVENT_ATTACH : SF_EVENT_CHANGED);
     err = sf_recv_start(c, k->in, k->n_in);
@@ -1163,7 +1176,7 @@ void sf_dial_open(struct sf_conn *c)
     c->was_up = true;
     c->attempt = 0;
     sf_conn_event(c, SIFR_EVENT_CONNECTED, (uint64_t)fd);
-    if (c->profile->opt.raw)
+    if (c->profile->opt.framing != SF_FRAMING_ZMTP)
         begin_raw(c);
     else
         begin_greeting(c);

@@ -115,11 +115,13 @@ struct sf_big {
  */
 enum { SF_READER_LOOP, SF_READER_SOCKET };
 
+enum { SF_STOPPED_CLOSED = 3 }; /* of what was bound without a listener: its address is free */
+
 struct sf_conn {
     _Atomic uint32_t refs; /* the loop's, its link's, the endpoint's, each posted task's */
     _Atomic uint32_t todo;
     _Atomic int linger;    /* ms, with SF_TODO_CLOSE */
-    _Atomic int stopped;   /* 1: dead, but known; 2: removed */
+    _Atomic int stopped;   /* 1: dead, but known; 2: removed; SF_STOPPED_CLOSED */
     struct sf_task task;
     struct sf_loop *loop;
     struct sifr_socket *socket;  /* shares */
@@ -168,6 +170,7 @@ struct sf_conn {
 
     /* What dials. */
     uint8_t calm;             /* such looks since then */
+    bool bound;               /* over udp: it hears, at the address that `text` names */
     bool was_up;              /* a connection has been established once in this round */
     bool was_ready;           /* a handshake has been completed once */
     unsigned next_address;    /* in the look-up's list */

@@ -49,12 +49,14 @@ static void back_off(struct sf_conn *c)
     sf_conn_event(c, SIFR_EVENT_CONNECT_RETRIED, wait);
 }
 
+static void opened(struct sf_conn *c, bool delayed);
+
 static void dial(struct sf_conn *c, const struct sf_address *to)
 {
     const struct sf_options *o = &c->profile->opt;
     struct sf_endpoint e;
     bool delayed_event;
-    int err = sf_endpoint_parse(&e, c->text, false);
+    int err = sf_endpoint_parse(&e, c->text, c->bound);
 
     if (err) {
         sf_dial_failed(c, err);
@@ -63,7 +65,7 @@ static void dial(struct sf_conn *c, const struct sf_address *to)
     err = e.transport->dial(&e, &o->stream, to, &c->stream);
     delayed_event = e.transport->delayed_event;
     sf_endpoint_fini(&e);
-    if (err == 0 && o->raw) {
+    if (err == 0 && o->framing == SF_FRAMING_BARE) {
         err = sf_stream_bare(&c->stream, (size_t)o->frame_most);
         if (err) {
             c->stream->ops->close(c->stream);
@@ -75,11 +77,19 @@ static void dial(struct sf_conn *c, const struct sf_address *to)
         sf_dial_failed(c, err);
         return;
     }
+    opened(c, delayed_event);
+}
+
+/* There is a stream: goes on with it. */
+static void opened(struct sf_conn *c, bool delayed)
+{
+    const struct sf_options *o = &c->profile->opt;
+
     c->watch.fd = c->stream->fd;
     c->state = SF_CONN_OPENING;
     if (o->connect_timeout > 0)
         sf_loop_timer(c->loop, &c->timer, (uint64_t)o->connect_timeout);
-    if (delayed_event)
+    if (delayed)
         sf_conn_event(c, SIFR_EVENT_CONNECT_DELAYED, EINPROGRESS);
     sf_dial_open(c);
 }
@@ -106,7 +116,13 @@ void sf_dial_attempt(struct sf_conn *c)
     char host[SF_ADDR_HOST_MAX];
     uint16_t port;
     struct sf_endpoint e;
-    int n = sf_endpoint_parse(&e, c->text, false);
+    int n;
+
+    if (c->stream) { /* bound: it was opened by who called */
+        opened(c, false);
+        return;
+    }
+    n = sf_endpoint_parse(&e, c->text, c->bound);
 
     if (n == 0) {
         n = e.transport->host ? e.transport->host(&e, &o->stream, host, &port) : 0;

@@ -25,6 +25,9 @@ void sf_options_init(struct sf_options *o)
     o->handshake_ivl = 30000;
     o->heartbeat_timeout = -1;
     o->in_batch = o->out_batch = -1; /* as it goes best; reads back as 8192 */
+    o->rate = 100;
+    o->recovery_ivl = 10000;
+    o->max_tpdu = 1500;
     o->backlog = -1; /* the system's most; reads back as 100 */
     o->use_fd = -1;
     sf_stream_options_init(&o->stream);
@@ -106,18 +109,17 @@ static void aim(struct sf_options *o)
 }
 
 /* Frames are what is read at a time, not the peer's: none is too large. */
-static void make_raw(struct sf_options *o)
+static void do_without_zmtp(struct sf_options *o)
 {
     enum { DEFAULT = 8192, MOST = 32000 };
 
-    o->raw = true;
     o->frame_most = o->in_batch < 0 ? DEFAULT : o->in_batch < MOST ? o->in_batch : MOST;
     o->in_batch = -1;
     o->max_msg_size = -1;
     o->heartbeat_ivl = 0;
 }
 
-struct sf_profile *sf_profile_new(const struct sf_options *from, bool raw)
+struct sf_profile *sf_profile_new(const struct sf_options *from, enum sf_framing framing)
 {
     struct sf_profile *p = sf_alloc(sizeof *p);
     int err = 0;
@@ -139,8 +141,9 @@ struct sf_profile *sf_profile_new(const struct sf_options *from, bool raw)
         return NULL;
     }
     aim(&p->opt);
-    if (raw)
-        make_raw(&p->opt);
+    p->opt.framing = framing;
+    if (framing != SF_FRAMING_ZMTP)
+        do_without_zmtp(&p->opt);
     return p;
 }
 
@@ -198,6 +201,10 @@ static const struct number numbers[] = {
     {SIFR_TCP_KEEPALIVE_IDLE, FIELD(stream.keepalive_idle), -1, INT_MAX},
     {SIFR_TCP_KEEPALIVE_INTVL, FIELD(stream.keepalive_intvl), -1, INT_MAX},
     {SIFR_TCP_MAXRT, FIELD(stream.maxrt), 0, INT_MAX},
+    {SIFR_MULTICAST_HOPS, FIELD(stream.multicast_hops), 1, INT_MAX},
+    {SIFR_RATE, FIELD(rate), 1, INT_MAX},
+    {SIFR_RECOVERY_IVL, FIELD(recovery_ivl), 0, INT_MAX},
+    {SIFR_MULTICAST_MAXTPDU, FIELD(max_tpdu), 1, INT_MAX},
 };
 
 static const struct number *number_of(int option)
@@ -351,6 +358,16 @@ static int set_device(struct sf_options *o, const void *value, size_t size)
     return 0;
 }
 
+/* Of any int; 0 is off. */
+static int set_switch(bool *on, const void *value, size_t size)
+{
+    int n, err = take_int(&n, value, size);
+
+    if (err == 0)
+        *on = n != 0;
+    return err;
+}
+
 static bool takes_connect_id(int type)
 {
     return type == SIFR_ROUTER || type == SIFR_REP || type == SIFR_STREAM;
@@ -377,6 +394,8 @@ static int set_special(struct sifr_socket *s, int option, const void *value, siz
         o->ipv6 = !n;
         return 0;
     case SIFR_INVERT_MATCHING: return take_int(&n, value, size); /* means nothing to this type */
+    case SIFR_MULTICAST_LOOP: return set_switch(&o->stream.multicast_loop, value, size);
+    case SIFR_LOOPBACK_FASTPATH: return set_switch(&o->loopback_fastpath, value, size);
     case SIFR_HEARTBEAT_TTL: return set_heartbeat_ttl(o, value, size);
     case SIFR_TCP_ACCEPT_FILTER: return add_filter(o, value, size);
     case SIFR_IPC_FILTER_UID: return add_id(&o->uids, value, size);
@@ -511,6 +530,8 @@ static int get_special(struct sifr_socket *s, int option, void *value, size_t *s
     case SIFR_IPV4ONLY: return give_int(!o->ipv6, value, size);
     case SIFR_INVERT_MATCHING: return give_int(0, value, size); /* of a type without use for it */
     case SIFR_HEARTBEAT_TTL: return give_int(o->heartbeat_ttl, value, size);
+    case SIFR_MULTICAST_LOOP: return give_int(o->stream.multicast_loop, value, size);
+    case SIFR_LOOPBACK_FASTPATH: return give_int(o->loopback_fastpath, value, size);
     case SIFR_ROUTING_ID: return give(o->id.data, o->id.size, value, size);
     case SIFR_LAST_ENDPOINT: return give_text(s->last_endpoint, value, size);
     case SIFR_BINDTODEVICE: return give_text(o->stream.device, value, size);

@@ -13,6 +13,13 @@ struct sf_bytes {
     size_t size;
 };
 
+/* What goes between a connection and its peer. */
+enum sf_framing {
+    SF_FRAMING_ZMTP, /* a handshake, then frames */
+    SF_FRAMING_BARE, /* bytes: STREAM */
+    SF_FRAMING_OWN,  /* what the transport makes of frames: datagrams */
+};
+
 /* A socket's generic options, in the units of sifr.h. */
 struct sf_options {
     uint64_t affinity;
@@ -23,8 +30,10 @@ struct sf_options {
     int immediate, conflate;
     int in_batch, out_batch; /* bytes; -1: as it goes best */
     int ipv6, backlog, use_fd;
-    bool raw;       /* of a profile: its connections carry bytes, no ZMTP */
-    int frame_most; /* of a profile that is raw: bytes read at a time, each time a frame */
+    int rate, recovery_ivl, max_tpdu; /* kept for transports that are not built in */
+    bool loopback_fastpath;
+    enum sf_framing framing; /* of a profile */
+    int frame_most;          /* of a profile that is SF_FRAMING_BARE: bytes of a frame that is read */
     struct sf_stream_options stream; /* its texts and arrays point into the fields below */
     struct sf_bytes id, connect_id;
     struct sf_bytes hello, disconnect, hiccup; /* HELLO_MSG and its like; data NULL: none */
@@ -45,8 +54,8 @@ struct sf_profile {
     struct sf_options opt;
 };
 
-/* A counted copy, for connections that are `raw` or not; NULL without memory. */
-struct sf_profile *sf_profile_new(const struct sf_options *from, bool raw);
+/* A counted copy, or NULL without memory. */
+struct sf_profile *sf_profile_new(const struct sf_options *from, enum sf_framing framing);
 struct sf_profile *sf_profile_ref(struct sf_profile *p);
 void sf_profile_unref(struct sf_profile *p);
 

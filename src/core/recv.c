@@ -537,6 +537,9 @@ static ssize_t read_some(struct sf_conn *c, size_t missing)
     if (p->bulk || leased) { /* the loop's scratch is not at hand, and the chunk is read out at once */
         size_t least = p->bulk ? 8192 : LITTLE;
 
+        if (least < c->stream->read_room)
+            least = c->stream->read_room;
+
         err = sf_pipe_space(p, missing > least ? missing : least, &at, &room);
         if (err)
             return err;

@@ -123,6 +123,7 @@ static void init_socket(struct sifr_socket *s, struct sifr_ctx *ctx, const struc
     s->ctx = ctx;
     sf_options_init(&s->opt);
     s->profile = NULL;
+    s->opt.stream.groups = !(pattern->flags & SF_PATTERN_UDP_ALONE);
     if (pattern->flags & SF_PATTERN_NO_LINGER)
         s->opt.linger = 0;
     sf_list_init(&s->endpoints);
@@ -1209,10 +1210,12 @@ static void entry_add(struct sifr_socket *s, struct sf_endpoint_entry *e)
     sf_list_push(&s->endpoints, &e->node);
 }
 
-/* Whether the socket type may use the transport. */
-static bool carries(const struct sf_pattern *p, const struct sf_transport *t)
+/* Whether the socket type may use the transport; `udp`: a flag that it needs for udp. */
+static bool carries(const struct sf_pattern *p, const struct sf_transport *t, unsigned udp)
 {
-    return !(t->inproc && (p->flags & SF_PATTERN_BYTES));
+    if (t->datagrams)
+        return p->flags & udp;
+    return !(p->flags & SF_PATTERN_UDP_ALONE) && !(t->inproc && (p->flags & SF_PATTERN_BYTES));
 }
 
 static int bind_inproc(struct sifr_socket *s, const char *text, const char *name,
@@ -1233,11 +1236,22 @@ static int bind_inproc(struct sifr_socket *s, const char *text, const char *name
     return 0;
 }
 
-/* A copy of the options: the last one, while they are the same. With a reference, or NULL. */
-static struct sf_profile *profile_of(struct sifr_socket *s)
+static enum sf_framing framing_of(const struct sifr_socket *s, const struct sf_transport *t)
 {
+    if (t->datagrams)
+        return SF_FRAMING_OWN;
+    return s->base.raw ? SF_FRAMING_BARE : SF_FRAMING_ZMTP;
+}
+
+/* A copy of the options: the last one, while they are the same. With a reference, or NULL. */
+static struct sf_profile *profile_of(struct sifr_socket *s, const struct sf_transport *t)
+{
+    enum sf_framing framing = framing_of(s, t);
+
+    if (s->profile && s->profile->opt.framing != framing)
+        sf_socket_forget_profile(s);
     if (!s->profile)
-        s->profile = sf_profile_new(&s->opt, s->base.raw);
+        s->profile = sf_profile_new(&s->opt, framing);
     return s->profile ? sf_profile_ref(s->profile) : NULL;
 }
 
@@ -1251,7 +1265,7 @@ static int bind_stream(struct sifr_socket *s, const struct sf_endpoint *at)
 
     if (!loop)
         return -SIFR_EMTHREAD;
-    profile = profile_of(s);
+    profile = profile_of(s, at->transport);
     if (!profile)
         return -ENOMEM;
     err = sf_listener_new(&l, s, loop, profile, at);
@@ -1271,6 +1285,8 @@ static int bind_stream(struct sifr_socket *s, const struct sf_endpoint *at)
     return 0;
 }
 
+static int bind_datagrams(struct sifr_socket *s, const struct sf_endpoint *at);
+
 int sifr_bind(sifr_socket_t *sock, const char *endpoint)
 {
     const struct sf_transport *transport;
@@ -1283,14 +1299,17 @@ int sifr_bind(sifr_socket_t *sock, const char *endpoint)
         return answer(err);
     sf_list_init(&met);
     err = endpoint ? sf_transport_of(&transport, endpoint, &rest) : -EINVAL;
-    if (err == 0 && !carries(sock->base.pattern, transport))
+    if (err == 0 && !carries(sock->base.pattern, transport, SF_PATTERN_UDP_IN))
         err = -SIFR_ENOCOMPATPROTO;
     if (err == 0 && !transport->inproc && sock->ctx->n_loops == 0)
         err = -SIFR_EMTHREAD;
     if (err == 0)
         err = sf_endpoint_parse(&at, endpoint, true);
     if (err == 0) {
-        err = transport->inproc ? bind_inproc(sock, endpoint, rest, &met) : bind_stream(sock, &at);
+        if (transport->inproc)
+            err = bind_inproc(sock, endpoint, rest, &met);
+        else
+            err = transport->datagrams ? bind_datagrams(sock, &at) : bind_stream(sock, &at);
         sf_endpoint_fini(&at);
     }
     sf_socket_leave(sock);
@@ -1307,6 +1326,7 @@ static int make_dialed_link(struct sifr_socket *s, struct sf_conn *c)
     if (err)
         return err;
     l->peer.dialed = true;
+    l->peer.subscribes_all = c->profile->opt.framing == SF_FRAMING_OWN;
     err = sf_link_connect(l, c);
     if (err == 0 && s->opt.connect_id.size) {
         l->peer.given_id = (uint8_t *)sf_alloc_text(s->opt.connect_id.data, s->opt.connect_id.size);
@@ -1343,7 +1363,8 @@ static bool connected_already(struct sifr_socket *s, const char *text)
 }
 
 /* `*number`: the peer's, where it has one. */
-static int connect_stream(struct sifr_socket *s, const char *text, uint32_t *number)
+static int connect_stream(struct sifr_socket *s, const char *text, const struct sf_transport *t,
+                          uint32_t *number)
 {
     struct sf_loop *loop = sf_ctx_loop(s->ctx, s->opt.affinity);
     struct sf_endpoint_entry *e;
@@ -1353,7 +1374,7 @@ static int connect_stream(struct sifr_socket *s, const char *text, uint32_t *num
 
     if (!loop)
         return -SIFR_EMTHREAD;
-    profile = profile_of(s);
+    profile = profile_of(s, t);
     if (!profile)
         return -ENOMEM;
     err = sf_conn_dial(&c, s, loop, profile, text);
@@ -1365,7 +1386,7 @@ static int connect_stream(struct sifr_socket *s, const char *text, uint32_t *num
         sf_conn_unref(c);
         return -ENOMEM;
     }
-    if (!s->opt.immediate) {
+    if (!s->opt.immediate || t->datagrams) { /* those wait for nobody */
         err = make_dialed_link(s, c);
         if (err) {
             entry_free(e); /* and with it the connection, which was never started */
@@ -1374,6 +1395,52 @@ static int connect_stream(struct sifr_socket *s, const char *text, uint32_t *num
         e->link = sf_link_ref(c->link);
         *number = c->link->peer.number;
     }
+    entry_add(s, e);
+    sf_conn_poke(c, SF_TODO_START);
+    return 0;
+}
+
+/* What is heard over udp comes from nobody in particular: one queue, as of what is dialed. */
+static int bind_datagrams(struct sifr_socket *s, const struct sf_endpoint *at)
+{
+    struct sf_loop *loop = sf_ctx_loop(s->ctx, s->opt.affinity);
+    struct sf_endpoint_entry *e = NULL;
+    char text[SF_STREAM_NAME_MAX], remote[SF_STREAM_NAME_MAX];
+    struct sf_stream *stream = NULL;
+    struct sf_profile *profile;
+    struct sf_conn *c;
+    int err;
+
+    if (!loop)
+        return -SIFR_EMTHREAD;
+    profile = profile_of(s, at->transport);
+    if (!profile)
+        return -ENOMEM;
+    err = at->transport->dial(at, &profile->opt.stream, NULL, &stream);
+    if (err == 0) /* should it have to be opened again, then at the port that the system gave */
+        err = stream->ops->names(stream, text, remote, sizeof text);
+    if (err == 0)
+        err = sf_conn_dial(&c, s, loop, profile, text);
+    sf_profile_unref(profile);
+    if (err == 0) {
+        e = entry_new(s, text, c);
+        if (e) {
+            err = make_dialed_link(s, c);
+        } else {
+            sf_conn_unref(c);
+            err = -ENOMEM;
+        }
+    }
+    if (err) {
+        if (e)
+            entry_free(e);
+        if (stream)
+            stream->ops->close(stream);
+        return err;
+    }
+    c->bound = true;
+    c->stream = stream;
+    e->link = sf_link_ref(c->link);
     entry_add(s, e);
     sf_conn_poke(c, SF_TODO_START);
     return 0;
@@ -1418,7 +1485,7 @@ static int connect_to(struct sifr_socket *sock, const char *endpoint, struct sf_
     const char *rest;
     int err = endpoint ? sf_transport_of(&transport, endpoint, &rest) : -EINVAL;
 
-    if (err == 0 && !carries(sock->base.pattern, transport))
+    if (err == 0 && !carries(sock->base.pattern, transport, SF_PATTERN_UDP_OUT))
         err = -SIFR_ENOCOMPATPROTO;
     if (err == 0 && !transport->inproc && sock->ctx->n_loops == 0)
         err = -SIFR_EMTHREAD;
@@ -1429,7 +1496,7 @@ static int connect_to(struct sifr_socket *sock, const char *endpoint, struct sf_
             err = connect_inproc(sock, endpoint, rest, met);
         else if (!((sock->base.pattern->flags & SF_PATTERN_ONCE) &&
                    connected_already(sock, endpoint)))
-            err = connect_stream(sock, endpoint, number);
+            err = connect_stream(sock, endpoint, transport, number);
         sf_endpoint_fini(&to);
         forget_connect_id(sock);
     }
@@ -1482,6 +1549,23 @@ uint32_t sifr_connect_peer(sifr_socket_t *sock, const char *endpoint)
     return 0;
 }
 
+/* The address is to be free when the call returns. The loop never waits for us, and the lease is back. */
+static void await_closed(struct sifr_socket *s, struct sf_conn *c)
+{
+    if (sf_loop_here(c->loop))
+        return; /* a free function that closes: done at the end of this turn */
+    for (;;) {
+        uint32_t ticket = sf_bell_enter(&s->bell);
+        bool closed = atomic_load(&c->stopped) == SF_STOPPED_CLOSED;
+
+        if (!closed)
+            sf_bell_wait(&s->bell, ticket, -1);
+        sf_bell_leave(&s->bell);
+        if (closed)
+            return;
+    }
+}
+
 /* Ends what one bind or connect made. `linger` in ms. */
 static void end_entry(struct sifr_socket *s, struct sf_endpoint_entry *e, int linger)
 {
@@ -1502,6 +1586,8 @@ static void end_entry(struct sifr_socket *s, struct sf_endpoint_entry *e, int li
         }
         atomic_store(&e->conn->linger, linger);
         sf_conn_poke(e->conn, SF_TODO_CLOSE);
+        if (e->conn->bound)
+            await_closed(s, e->conn);
     }
     entry_free(e);
 }
@@ -1542,7 +1628,8 @@ static int end_endpoint(sifr_socket_t *sock, const char *endpoint)
     if (err)
         return err;
     err = endpoint ? sf_transport_of(&transport, endpoint, &rest) : -EINVAL;
-    if (err == 0 && !carries(sock->base.pattern, transport))
+    if (err == 0 &&
+        !carries(sock->base.pattern, transport, SF_PATTERN_UDP_IN | SF_PATTERN_UDP_OUT))
         err = -SIFR_ENOCOMPATPROTO;
     if (err == 0 && end_named(sock, endpoint, false) == 0) {
         err = -ENOENT;

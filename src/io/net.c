@@ -38,20 +38,30 @@ int sf_net_adopt(int fd)
     return 0;
 }
 
-int sf_net_socket(int family)
+static int open_socket(int family, int type)
 {
 #ifdef SOCK_CLOEXEC
-    int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    int fd = socket(family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
     return fd < 0 ? last_error() : fd;
 #else
-    int fd = socket(family, SOCK_STREAM, 0);
+    int fd = socket(family, type, 0);
 
     if (fd < 0)
         return last_error();
     sf_net_adopt(fd);
     return fd;
 #endif
+}
+
+int sf_net_socket(int family)
+{
+    return open_socket(family, SOCK_STREAM);
+}
+
+int sf_net_datagram(int family)
+{
+    return open_socket(family, SOCK_DGRAM);
 }
 
 int sf_net_accept(int fd, struct sf_address *from)

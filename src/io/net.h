@@ -17,6 +17,9 @@
 /* A new descriptor, or -errno. */
 int sf_net_socket(int family);
 
+/* The same for datagrams. */
+int sf_net_datagram(int family);
+
 /* Makes a descriptor from elsewhere (USE_FD) one of ours. 0 or -EBADF. */
 int sf_net_adopt(int fd);
 
