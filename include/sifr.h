@@ -539,6 +539,8 @@ SIFR_API int sifr_getsockopt(sifr_socket_t *sock, int option, void *value, size_
  *             "ipc://path"       a file, replaced if it exists; @name is abstract (Linux), * a
  *                                temporary file
  *             "inproc://name"    any name, within this context
+ *             "udp://host:port"  DISH and DGRAM; host as for tcp, or a multicast group, which is
+ *                                heard at an interface: "udp://interface;group:port"
  *
  * Returns 0, or -1 with errno and no endpoint bound:
  *   EINVAL           malformed endpoint
@@ -564,7 +566,8 @@ SIFR_API int sifr_bind(sifr_socket_t *sock, const char *endpoint);
  * nothing, but for inproc.
  *
  *   endpoint  "tcp://host:port", or "tcp://source:port;host:port" to choose our own address;
- *             "ipc://path" or "ipc://@name"; "inproc://name"
+ *             "ipc://path" or "ipc://@name"; "inproc://name"; "udp://host:port" of a RADIO, where host
+ *             may be a multicast group or broadcast address: "udp://interface;group:port"
  *
  * Returns 0, or -1 with errno:
  *   EINVAL           malformed endpoint, or SIFR_CONNECT_ROUTING_ID names a peer already known
