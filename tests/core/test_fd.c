@@ -224,9 +224,10 @@ START_TEST(fresh_sockets_show_what_they_can_do)
     static const int events[] = {
         [SIFR_PAIR] = 0,   [SIFR_PUB] = OUT,  [SIFR_SUB] = 0,  [SIFR_REQ] = 0,    [SIFR_REP] = 0,   [SIFR_DEALER] = 0,
         [SIFR_ROUTER] = OUT, [SIFR_PULL] = 0, [SIFR_PUSH] = 0, [SIFR_XPUB] = OUT, [SIFR_XSUB] = OUT,
+        [SIFR_STREAM] = OUT, [SIFR_SERVER] = OUT, [SIFR_RADIO] = OUT, [SIFR_PEER] = OUT, [SIFR_CHANNEL] = 0,
     };
 
-    for (int type = SIFR_PAIR; type <= SIFR_XSUB; type++)
+    for (int type = SIFR_PAIR; type <= SIFR_CHANNEL; type++)
         ck_assert_int_eq(get_int(new_socket(type), SIFR_EVENTS), events[type]);
 }
 END_TEST

@@ -55,6 +55,9 @@ static const struct {
     {SIFR_PULL, block_in_recv},   {SIFR_SUB, block_in_recv},    {SIFR_REP, block_in_recv},  {SIFR_ROUTER, block_in_recv},
     {SIFR_PAIR, block_in_recv},   {SIFR_XPUB, block_in_recv},   {SIFR_XSUB, block_in_recv}, {SIFR_DEALER, block_in_recv},
     {SIFR_PULL, block_in_msg_recv}, {SIFR_PUSH, block_in_send}, {SIFR_PAIR, block_in_send}, {SIFR_DEALER, block_in_send},
+    {SIFR_SERVER, block_in_recv}, {SIFR_CLIENT, block_in_recv}, {SIFR_CLIENT, block_in_send}, {SIFR_DISH, block_in_poll},
+    {SIFR_DISH, block_in_recv},   {SIFR_GATHER, block_in_recv}, {SIFR_SCATTER, block_in_send}, {SIFR_STREAM, block_in_recv},
+    {SIFR_CHANNEL, block_in_send}, {SIFR_PEER, block_in_recv},
     {SIFR_REQ, block_in_send},    {SIFR_PULL, block_in_poll},   {SIFR_PAIR, block_in_poll}, {SIFR_PAIR, block_in_proxy},
 };
 

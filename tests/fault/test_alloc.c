@@ -584,6 +584,189 @@ static void greeted(int way)
     pass(a, b, &welcome); /* said or sent, it is all the same */
 }
 
+/* ---- The types of one frame, and those of no peers ------------------------------------------- */
+
+static const struct letter single = {NULL, 1, {{NULL, 500}}};
+
+/* Sends a message that has a routing id or a group, or neither: false, there was no room. */
+static bool post_to(sifr_socket_t *s, uint32_t id, const char *group)
+{
+    sifr_msg_t m;
+    int n, error;
+
+    make_frame(&m, &single, 0);
+    if (id)
+        ck_works(sifr_msg_set_routing_id(&m, id));
+    if (group)
+        while (sifr_msg_set_group(&m, group) == -1) {
+            error = errno;
+            if (trial.manner == FAMINE)
+                sifr_msg_close(&m);
+            errno = error;
+            again("sifr_msg_set_group", __LINE__);
+        }
+    n = sifr_msg_send(&m, s, SIFR_DONTWAIT);
+    error = errno;
+    if (n < 0)
+        check_frame(&m, &single, 0);
+    ck_works(sifr_msg_close(&m));
+    errno = error;
+    return n >= 0 || error == EAGAIN || error == EHOSTUNREACH || !again("sifr_msg_send", __LINE__);
+}
+
+/* Receives that message: from whom. */
+static uint32_t fetch_from(sifr_socket_t *s, const char *group)
+{
+    sifr_msg_t m;
+    uint32_t id;
+
+    ck_assert(!fetch_frame(s, &m));
+    check_frame(&m, &single, 0);
+    if (group)
+        ck_assert_str_eq(sifr_msg_group(&m), group);
+    id = sifr_msg_routing_id(&m);
+    ck_works(sifr_msg_close(&m));
+    return id;
+}
+
+static void served(int way)
+{
+    sifr_socket_t *client, *server;
+    int64_t begin = now_ms();
+    uint32_t id;
+
+    start_context();
+    client = start_socket(SIFR_CLIENT);
+    server = start_socket(SIFR_SERVER);
+    meet(server, client, way);
+    do { /* with its connection goes a client's number, and what was said to it */
+        do {
+            post_to(client, 0, NULL);
+            wait_since(begin, __LINE__);
+        } while (!comes(server, 5));
+        id = fetch_from(server, NULL);
+        ck_assert_uint_ne(id, 0);
+        post_to(server, id, NULL);
+    } while (!comes(client, 5));
+    fetch_from(client, NULL);
+}
+
+static void grouped(int way)
+{
+    sifr_socket_t *radio, *dish;
+    int64_t begin = now_ms();
+
+    start_context();
+    radio = start_socket(SIFR_RADIO);
+    dish = start_socket(SIFR_DISH);
+    TRY(sifr_join(dish, "a group that has a name of some length"));
+    if (way < WAYS) {
+        meet(radio, dish, way);
+    } else {
+        TRY(sifr_bind(dish, "udp://127.0.0.1:*"));
+        TRY(sifr_connect(radio, last_endpoint(dish).text));
+    }
+    TRY(sifr_join(dish, "another"));
+    do {
+        post_to(radio, 0, "a group that has a name of some length");
+        wait_since(begin, __LINE__);
+    } while (!comes(dish, 5));
+    fetch_from(dish, "a group that has a name of some length");
+    do {
+        post_to(radio, 0, "another");
+        wait_since(begin, __LINE__);
+    } while (!comes(dish, 5));
+    ck_assert(!comes(radio, 0));
+}
+
+static void single_frames(int way)
+{
+    sifr_socket_t *a, *b;
+
+    start_context();
+    a = start_socket(SIFR_SCATTER);
+    b = start_socket(SIFR_GATHER);
+    meet(a, b, way);
+    pass(a, b, &single);
+    a = start_socket(SIFR_CHANNEL);
+    b = start_socket(SIFR_CHANNEL);
+    meet(a, b, way);
+    pass(a, b, &single);
+    pass(b, a, &single);
+}
+
+/* Sends to an id, if it is known: an error of the rest is one of the whole. */
+static void post_bytes(sifr_socket_t *s, const void *id, size_t size)
+{
+    if (sifr_send(s, id, size, SIFR_SNDMORE | SIFR_DONTWAIT) == -1) {
+        if (errno != EHOSTUNREACH && errno != EAGAIN)
+            again("sifr_send", __LINE__);
+        return;
+    }
+    if (sifr_send(s, "some bytes", 10, SIFR_DONTWAIT) == -1)
+        again("sifr_send", __LINE__);
+}
+
+/* Bytes between two STREAMs; lost connections come again, and are noticed or not. */
+static void bare(int transport)
+{
+    sifr_socket_t *a, *b;
+    int64_t begin = now_ms();
+    struct endpoint e;
+    uint8_t id[256];
+    size_t got = 0;
+
+    start_context();
+    a = start_socket(SIFR_STREAM);
+    b = start_socket(SIFR_STREAM);
+    e = bind_somewhere(a, (enum transport)transport);
+    join(b, &e);
+    while (got == 0) {
+        size_t size = sizeof id;
+        sifr_msg_t m;
+
+        ck_works(sifr_getsockopt(b, SIFR_ROUTING_ID, id, &size));
+        if (size)
+            post_bytes(b, id, size);
+        while (comes(a, 5)) {
+            ck_assert(fetch_frame(a, &m));
+            ck_works(sifr_msg_close(&m));
+            ck_assert(!fetch_frame(a, &m));
+            got += sifr_msg_size(&m);
+            if (sifr_msg_size(&m) >= 10)
+                ck_assert_mem_eq(sifr_msg_data(&m), "some bytes", 10);
+            ck_works(sifr_msg_close(&m));
+        }
+        wait_since(begin, __LINE__);
+    }
+}
+
+static void datagrams(int unused)
+{
+    sifr_socket_t *a, *b;
+    int64_t begin = now_ms();
+    struct endpoint e;
+    sifr_msg_t m;
+
+    (void)unused;
+    start_context();
+    a = start_socket(SIFR_DGRAM);
+    b = start_socket(SIFR_DGRAM);
+    TRY(sifr_bind(a, "udp://127.0.0.1:*"));
+    TRY(sifr_bind(b, "udp://127.0.0.1:*"));
+    e = last_endpoint(a);
+    do {
+        post_bytes(b, e.text + 6, strlen(e.text + 6));
+        wait_since(begin, __LINE__);
+    } while (!comes(a, 5));
+    ck_assert(fetch_frame(a, &m));
+    ck_works(sifr_msg_close(&m));
+    ck_assert(!fetch_frame(a, &m));
+    ck_assert_uint_eq(sifr_msg_size(&m), 10);
+    ck_assert_mem_eq(sifr_msg_data(&m), "some bytes", 10);
+    ck_works(sifr_msg_close(&m));
+}
+
 /* ---- The first of all ------------------------------------------------------------------------ */
 
 START_TEST(the_first_context_and_socket_may_fail)
@@ -639,6 +822,17 @@ static const struct {
     {options, 0},
     {greeted, 2 * TCP},
     {greeted, 2 * INPROC + 1},
+    {served, 2 * TCP},
+    {served, 2 * INPROC},
+    {grouped, 2 * TCP},
+    {grouped, 2 * IPC + 1},
+    {grouped, 2 * INPROC + 1},
+    {grouped, WAYS}, /* udp */
+    {single_frames, 2 * TCP},
+    {single_frames, 2 * INPROC + 1},
+    {bare, TCP},
+    {bare, IPC},
+    {datagrams, 0},
 };
 
 START_TEST(a_program_lives_through_every_failure)

@@ -115,7 +115,7 @@ static bool use(struct runner *r, sifr_socket_t *s)
         return went(r, "sifr_socket_monitor", sifr_socket_monitor(s, name, SIFR_EVENT_ALL), EADDRINUSE, 0);
     case 7:
         size = sizeof value;
-        return went(r, "SIFR_FD", sifr_getsockopt(s, SIFR_FD, &value, &size), 0, 0);
+        return went(r, "SIFR_FD", sifr_getsockopt(s, SIFR_FD, &value, &size), EINVAL, 0);
     default:
         if (!went(r, "LAST_ENDPOINT", sifr_getsockopt(s, SIFR_LAST_ENDPOINT, e.text, &size), 0, 0))
             return false;
@@ -126,7 +126,9 @@ static bool use(struct runner *r, sifr_socket_t *s)
 static bool cycle(struct runner *r)
 {
     static const int types[] = {SIFR_PAIR, SIFR_PUB,  SIFR_SUB,  SIFR_REQ,  SIFR_REP, SIFR_DEALER,
-                                SIFR_ROUTER, SIFR_PULL, SIFR_PUSH, SIFR_XPUB, SIFR_XSUB};
+                                SIFR_ROUTER, SIFR_PULL, SIFR_PUSH, SIFR_XPUB, SIFR_XSUB, SIFR_SERVER,
+                                SIFR_CLIENT, SIFR_RADIO, SIFR_DISH, SIFR_SCATTER, SIFR_GATHER, SIFR_PEER,
+                                SIFR_CHANNEL};
     int count = (int)roll(r, SOCKETS_OF_A_CYCLE + 1);
     sifr_socket_t *s[SOCKETS_OF_A_CYCLE];
     sifr_ctx_t *ctx = sifr_ctx_new();
