@@ -525,6 +525,9 @@ static void begin_ending(struct sf_conn *c)
     sf_conn_rewatch(c);
 }
 
+/* Datagrams: who unbinds waits, and what the system does not take soon it will not take. */
+enum { LINGER_DATAGRAMS_MS = 100 };
+
 static void close_lingering(struct sf_conn *c)
 {
     int linger = atomic_load(&c->linger);
@@ -533,6 +536,8 @@ static void close_lingering(struct sf_conn *c)
     if (c->state == SF_CONN_ENDING || (owned && !sf_conn_own(c, SF_TODO_CLOSE)))
         return;
     nothing = !c->link || (c->state != SF_CONN_READY && sf_pipe_drained(c->link->out));
+    if (c->bound && (linger < 0 || linger > LINGER_DATAGRAMS_MS))
+        linger = LINGER_DATAGRAMS_MS;
     if (!c->closing) {
         sf_loop_cancel(c->loop, &c->linger_timer);
         if (linger > 0)
@@ -541,7 +546,7 @@ static void close_lingering(struct sf_conn *c)
     c->closing = true;
     if (owned)
         sf_conn_drop(c); /* the socket will not have it any more */
-    if (linger == 0 || nothing ||
+    if (linger == 0 || nothing || (c->bound && c->state != SF_CONN_READY) ||
         (c->state != SF_CONN_READY && !c->listener &&
          (c->profile->opt.reconnect_stop & SIFR_RECONNECT_STOP_AFTER_DISCONNECT))) {
         sf_conn_close(c);
