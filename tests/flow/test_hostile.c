@@ -29,6 +29,14 @@
 #define READY_PUB "\4\x19\5READY\13Socket-Type\0\0\0\3PUB"
 #define READY_PULL "\4\x1a\5READY\13Socket-Type\0\0\0\4PULL"
 
+#define READY_DISH "\4\x1a\5READY\13Socket-Type\0\0\0\4DISH"
+#define READY_RADIO "\4\x1b\5READY\13Socket-Type\0\0\0\5RADIO"
+#define READY_CLIENT "\4\x1c\5READY\13Socket-Type\0\0\0\6CLIENT"
+#define READY_CHANNEL "\4\x1d\5READY\13Socket-Type\0\0\0\7CHANNEL"
+#define READY_GATHER "\4\x1c\5READY\13Socket-Type\0\0\0\6GATHER"
+#define G16 "gggggggggggggggg"
+#define G256 G16 G16 G16 G16 G16 G16 G16 G16 G16 G16 G16 G16 G16 G16 G16 G16
+
 #define PING "\4\7\4PING\0\0"
 #define PONG "\4\5\4PONG"
 #define BYTES(text) "" text, sizeof text - 1
@@ -260,6 +268,34 @@ static const struct attack {
      0},
     {"a number alone", SIFR_REQ, BYTES(GREETING READY_REP "\0\4aaaa"), CLOSED, 0, 0},
     {"a probe", SIFR_REQ, BYTES(GREETING READY_REP "\0\0"), KEPT, 0, 0},
+    {"a JOIN of 256 octets", SIFR_RADIO, BYTES(GREETING READY_DISH "\6\0\0\0\0\0\0\1\5\4JOIN" G256), KEPT, 0, 0},
+    {"a LEAVE of 256 octets", SIFR_RADIO, BYTES(GREETING READY_DISH "\6\0\0\0\0\0\0\1\6\5LEAVE" G256), KEPT, 0,
+     0},
+    {"a JOIN with a 0", SIFR_RADIO, BYTES(GREETING READY_DISH "\4\x8\4JOINa\0b"), KEPT, 0, 0},
+    {"a JOIN without group", SIFR_RADIO, BYTES(GREETING READY_DISH "\4\5\4JOIN"), KEPT, 0, 0},
+    {"a LEAVE of what is not joined", SIFR_RADIO, BYTES(GREETING READY_DISH "\4\6\5LEAVE\4\7\5LEAVEx"), KEPT, 0, 0},
+    {"a JOIN twice", SIFR_RADIO, BYTES(GREETING READY_DISH "\4\6\4JOINx\4\6\4JOINx\4\7\5LEAVEx\4\7\5LEAVEx"), KEPT, 0,
+     0},
+    {"a JOIN cut short", SIFR_RADIO, BYTES(GREETING READY_DISH "\4\4\4JOI\4\4\3JOI"), KEPT, 0, 0},
+    {"a JOIN within a message", SIFR_RADIO, BYTES(GREETING READY_DISH "\1\1a\4\6\4JOINx\0\1b"), KEPT, 0, 0},
+    {"a SUBSCRIBE to a RADIO", SIFR_RADIO, BYTES(GREETING READY_DISH "\4\xb\x9SUBSCRIBEA\0\2\1x"), KEPT, 0, 0},
+    {"a message to a RADIO", SIFR_RADIO, BYTES(GREETING READY_DISH "\0\2hi\1\1a\0\1b"), KEPT, 0, 0},
+    {"a JOIN that does not come", SIFR_RADIO, BYTES(GREETING READY_DISH "\6\0\0\0\0\0\x80\0\0\4JOIN"), OPEN, 0, 0},
+    {"a JOIN to a PUB", SIFR_PUB, BYTES(GREETING READY_SUB "\4\6\4JOINx\4\7\5LEAVEx"), KEPT, 0, 0},
+    {"a group without a body", SIFR_DISH, BYTES(GREETING READY_RADIO "\0\1g\0\0"), KEPT, 0, 0},
+    {"a group with two bodies", SIFR_DISH, BYTES(GREETING READY_RADIO "\1\1g\1\1a\0\1b"), KEPT, 0, 0},
+    {"a group of 256 octets", SIFR_DISH, BYTES(GREETING READY_RADIO "\3\0\0\0\0\0\0\1\0" G256 "\0\1x"), KEPT, 0, 0},
+    {"a group whose body does not come", SIFR_DISH, BYTES(GREETING READY_RADIO "\1\1g\2\0\0\1\0\0\0\0\0x"), OPEN, 0,
+     0},
+    {"a JOIN to a DISH", SIFR_DISH, BYTES(GREETING READY_RADIO "\4\6\4JOINx"), KEPT, 0, 0},
+    {"two frames to a SERVER", SIFR_SERVER, BYTES(GREETING READY_CLIENT "\1\1a\0\1b\0\0"), KEPT, 0, 0},
+    {"two frames to a CHANNEL", SIFR_CHANNEL, BYTES(GREETING READY_CHANNEL "\1\0\0\0"), KEPT, 0, 0},
+    {"a message to a SCATTER", SIFR_SCATTER, BYTES(GREETING READY_GATHER "\0\2hi\1\1a\0\1b"), KEPT, 0, 0},
+    {"a DEALER at a SERVER", SIFR_SERVER, BYTES(GREETING READY_DEALER), PARTED, 0, 0},
+    {"a CLIENT at a PULL", SIFR_PULL, BYTES(GREETING READY_CLIENT), PARTED, 0, 0},
+    {"a SUB at a RADIO", SIFR_RADIO, BYTES(GREETING READY_SUB), PARTED, 0, 0},
+    {"a 2.0 PAIR at a CHANNEL", SIFR_CHANNEL, BYTES(SIGNATURE "\1\0\0\0"), PARTED, 0, 0},
+    {"a 2.0 DISH at a RADIO, with a command", SIFR_RADIO, BYTES(SIGNATURE "\1\xf\0\0" PING), CLOSED, 0, 0},
     {"a second probe", SIFR_REQ, BYTES(GREETING READY_REP "\0\0\0\0"), CLOSED, 0, 0},
     {"a delimiter alone behind a reply", SIFR_REQ, BYTES(GREETING READY_REP "\1\0\0\1x\0\0"),
      CLOSED, 0, 0},
@@ -400,6 +436,11 @@ static int friend_of(int type)
     case SIFR_ROUTER: return SIFR_DEALER;
     case SIFR_XPUB:
     case SIFR_PUB: return SIFR_SUB;
+    case SIFR_RADIO: return SIFR_DISH;
+    case SIFR_DISH: return SIFR_RADIO;
+    case SIFR_SERVER: return SIFR_CLIENT;
+    case SIFR_SCATTER: return SIFR_GATHER;
+    case SIFR_CHANNEL: return SIFR_CHANNEL;
     default: return SIFR_PUB;
     }
 }
@@ -409,7 +450,8 @@ static void clean(struct scene *s)
 {
     char bytes[64];
 
-    if (s->type == SIFR_PUSH || s->type == SIFR_PUB || s->type == SIFR_REQ)
+    if (s->type == SIFR_PUSH || s->type == SIFR_PUB || s->type == SIFR_REQ || s->type == SIFR_SCATTER ||
+        s->type == SIFR_RADIO)
         return;
     while (sifr_recv(s->victim, bytes, sizeof bytes, SIFR_DONTWAIT) >= 0)
         if (s->type == SIFR_REP && !get_int(s->victim, SIFR_RCVMORE))
@@ -422,17 +464,22 @@ static void exchange(struct scene *s)
 {
     static unsigned count;
     char text[32], id[64];
+    sifr_msg_t m;
     int n;
 
     snprintf(text, sizeof text, "good%u", count++ % 100);
     switch (s->type) {
     case SIFR_PULL:
+    case SIFR_DISH:
+    case SIFR_CHANNEL:
     case SIFR_SUB:
         send_text(s->friend, text, 0);
         recv_text(s->victim, text, false);
         break;
     case SIFR_PUSH:
     case SIFR_PUB:
+    case SIFR_SCATTER:
+    case SIFR_RADIO:
     case SIFR_XPUB:
         send_text(s->victim, text, 0);
         recv_text(s->friend, text, false);
@@ -441,6 +488,13 @@ static void exchange(struct scene *s)
         send_text(s->friend, text, 0);
         recv_text(s->victim, text, false);
         send_text(s->victim, text, 0);
+        recv_text(s->friend, text, false);
+        break;
+    case SIFR_SERVER:
+        send_text(s->friend, text, 0);
+        ck_works(sifr_msg_init(&m));
+        ck_assert_int_eq(sifr_msg_recv(&m, s->victim, 0), (int)strlen(text));
+        ck_assert_int_ge(sifr_msg_send(&m, s->victim, 0), 0);
         recv_text(s->friend, text, false);
         break;
     case SIFR_REQ:
@@ -496,15 +550,15 @@ static void expect_silence(struct scene *s, const char *what)
     }
 }
 
-/* Until the friend knows of the subscription, what it sends is lost. */
-static void get_through(struct scene *s)
+/* Until it knows of the subscription, what a publisher sends is lost. */
+static void get_through(sifr_socket_t *from, sifr_socket_t *to)
 {
     char text[8];
 
-    for (send_text(s->friend, "good", 0); !readable_within(s->victim, 2);)
-        send_text(s->friend, "good", 0);
-    send_text(s->friend, "good!", 0);
-    while (sifr_recv(s->victim, text, sizeof text, 0) != 5)
+    for (send_text(from, "good", 0); !readable_within(to, 2);)
+        send_text(from, "good", 0);
+    send_text(from, "good!", 0);
+    while (sifr_recv(to, text, sizeof text, 0) != 5)
         ;
 }
 
@@ -523,6 +577,8 @@ static void open_scene(struct scene *s, int type, enum transport t, int max_size
         set_text(s->victim, SIFR_SUBSCRIBE, "good");
     if (type == SIFR_XPUB || type == SIFR_PUB)
         set_text(s->friend, SIFR_SUBSCRIBE, "good");
+    if (type == SIFR_DISH || type == SIFR_RADIO)
+        ck_works(sifr_join(type == SIFR_DISH ? s->victim : s->friend, ""));
     s->to = bind_fresh(s->victim, t);
     if (max_size) {
         int64_t max = max_size;
@@ -534,8 +590,10 @@ static void open_scene(struct scene *s, int type, enum transport t, int max_size
         recv_bytes(s->victim, "\1good", 5, false);
     else if (type == SIFR_PUB)
         eventually(get_int(s->victim, SIFR_TOPICS_COUNT) == 1);
-    else if (type == SIFR_SUB)
-        get_through(s);
+    else if (type == SIFR_SUB || type == SIFR_DISH)
+        get_through(s->friend, s->victim);
+    else if (type == SIFR_RADIO)
+        get_through(s->victim, s->friend);
     clean(s);
     exchange(s);
     ck_works(sifr_socket_monitor(s->victim, m.text, SIFR_EVENT_ALL));
