@@ -26,7 +26,6 @@ struct sf_peer {
     void *own;       /* pattern->peer_size bytes, zeroed; the core frees them after detach */
     bool in_active;  /* has, as far as known, a message to read */
     bool out_active; /* may take a message, as far as known */
-    uint32_t number; /* names it in what is received and sent: SERVER and PEER; 0: it has none */
 
     /* The core's; the pattern reads. */
     bool dialed;         /* made by connect: survives a lost connection */
@@ -36,11 +35,14 @@ struct sf_peer {
     struct sf_list node; /* in sf_socket.peers */
     uint8_t *id;         /* owns; routing id that the peer announced; may be NULL */
     uint8_t *given_id;   /* owns; SIFR_CONNECT_ROUTING_ID of the connect that made it, or NULL */
-    uint32_t id_size;    /* 0: anonymous */
-    uint16_t given_id_size;
+    uint16_t id_size;    /* at most 255; 0: anonymous */
+    uint8_t given_id_size;
     bool subscribes_all; /* filters for itself: an unversioned ZMTP 1.0 subscriber, whoever hears a
                             RADIO's udp; with `id` set by the loop before it tells, so not beside
                             what is read till then */
+
+    /* The pattern's: names it in what is received and sent, SERVER and PEER; 0: it has none. */
+    uint32_t number;
 };
 
 /*

@@ -95,7 +95,7 @@ struct sf_stream {
     unsigned read_wants;  /* what readv waits for after -EAGAIN: constant SF_READ unless `joint` */
     unsigned write_wants; /* what writev waits for after -EAGAIN: constant SF_WRITE unless `joint` */
     bool joint;           /* its directions are not independent (TLS): one token for both */
-    size_t read_room;     /* bytes that the first buffer given to readv has at least; 0: any */
+    uint32_t read_room;   /* bytes that the first buffer given to readv has at least; 0: any */
 };
 
 /*

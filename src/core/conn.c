@@ -982,7 +982,7 @@ static int keep_identity(struct sf_conn *c)
     p->id = (uint8_t *)sf_alloc_text(id, size);
     if (!p->id)
         return -ENOMEM;
-    p->id_size = (uint32_t)size;
+    p->id_size = (uint16_t)size;
     return 0;
 }
 

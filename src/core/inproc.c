@@ -34,7 +34,7 @@ static int learn(struct sf_peer *p, const uint8_t *id, size_t size)
     p->id = (uint8_t *)sf_alloc_text(id, size);
     if (!p->id)
         return -ENOMEM;
-    p->id_size = (uint32_t)size;
+    p->id_size = (uint16_t)size;
     return 0;
 }
 
@@ -130,7 +130,7 @@ int sf_inproc_connect(struct sifr_socket *s, const char *name, struct sf_link **
         return err;
     if (s->opt.connect_id.size) {
         l->peer.given_id = (uint8_t *)sf_alloc_text(s->opt.connect_id.data, s->opt.connect_id.size);
-        l->peer.given_id_size = (uint16_t)s->opt.connect_id.size;
+        l->peer.given_id_size = (uint8_t)s->opt.connect_id.size;
         if (!l->peer.given_id)
             err = -ENOMEM;
     }

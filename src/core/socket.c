@@ -577,7 +577,7 @@ static void take_one(struct sifr_socket *s, struct sf_link *l, uint32_t events)
         l->peer.connected = true; /* somebody bound the name */
         if (l->learnt && l->learnt[0] && !l->peer.id) {
             l->peer.id = l->learnt;
-            l->peer.id_size = l->learnt_size;
+            l->peer.id_size = (uint16_t)l->learnt_size;
             l->learnt = NULL;
         }
         if (l->place == SF_LINK_ATTACHED && pattern->joined)
@@ -1330,7 +1330,7 @@ static int make_dialed_link(struct sifr_socket *s, struct sf_conn *c)
     err = sf_link_connect(l, c);
     if (err == 0 && s->opt.connect_id.size) {
         l->peer.given_id = (uint8_t *)sf_alloc_text(s->opt.connect_id.data, s->opt.connect_id.size);
-        l->peer.given_id_size = (uint16_t)s->opt.connect_id.size;
+        l->peer.given_id_size = (uint8_t)s->opt.connect_id.size;
         if (!l->peer.given_id)
             err = -ENOMEM;
     }
