@@ -4,6 +4,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 /* Number of the request that fails; 0 none. Written by tests only, while nothing else runs. */
 static _Atomic long fail_at;
@@ -51,6 +52,21 @@ char *sf_alloc_text(const void *from, size_t n)
 void sf_free(void *p)
 {
     free(p);
+}
+
+void *sf_alloc_pages(size_t size)
+{
+    void *p;
+
+    if (refused())
+        return NULL;
+    p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return p == MAP_FAILED ? NULL : p;
+}
+
+void sf_free_pages(void *p, size_t size)
+{
+    munmap(p, size);
 }
 
 bool sf_alloc_counts(void)

@@ -25,6 +25,13 @@ char *sf_alloc_text(const void *from, size_t n);
 void sf_free(void *p);
 
 /*
+ * `size` zeroed bytes, some pages, straight from the system, or NULL; they go back there at once
+ * with sf_free_pages, which is told the same size.
+ */
+void *sf_alloc_pages(size_t size);
+void sf_free_pages(void *p, size_t size);
+
+/*
  * For tests: the n-th request from now on fails (1: the next), and with
  * `sticky` every one after it too. 0 lets all pass again. Returns the number
  * of requests seen since the last call.

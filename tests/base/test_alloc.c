@@ -21,6 +21,22 @@ START_TEST(memory_is_cleared_and_writable_whatever_its_size)
 }
 END_TEST
 
+START_TEST(pages_are_cleared_and_writable)
+{
+    static const size_t sizes[] = {1, 4096, 100000};
+
+    for (int i = 0; i < COUNT(sizes); i++) {
+        uint8_t *p = sf_alloc_pages(sizes[i]);
+
+        ck_assert_ptr_nonnull(p);
+        for (size_t at = 0; at < sizes[i]; at++)
+            ck_assert_uint_eq(p[at], 0);
+        memset(p, 0xff, sizes[i]);
+        sf_free_pages(p, sizes[i]);
+    }
+}
+END_TEST
+
 START_TEST(a_block_keeps_its_bytes_when_its_size_changes)
 {
     uint8_t *p = sf_realloc(NULL, 100);
@@ -56,11 +72,16 @@ static bool request(int kind)
 {
     void *p = NULL, *old = NULL;
 
-    switch (kind % 4) {
+    switch (kind % 5) {
     case 0: p = sf_alloc(10); break;
     case 1: p = sf_alloc_raw(10); break;
     case 2: p = sf_alloc_text("text", 4); break;
     case 3: p = sf_realloc(old, 10); break;
+    case 4:
+        p = sf_alloc_pages(4096);
+        if (p)
+            sf_free_pages(p, 4096);
+        return p != NULL;
     }
     sf_free(p);
     return p != NULL;
@@ -138,6 +159,7 @@ int main(void)
     TCase *c = new_bare_case(suite, "alloc");
 
     tcase_add_test(c, memory_is_cleared_and_writable_whatever_its_size);
+    tcase_add_test(c, pages_are_cleared_and_writable);
     tcase_add_test(c, a_block_keeps_its_bytes_when_its_size_changes);
     tcase_add_test(c, a_text_is_copied_with_a_0_behind_it);
     tcase_add_test(c, the_nth_request_alone_is_refused);

@@ -34,11 +34,15 @@ void *__real_sf_alloc_raw(size_t size);
 void *__real_sf_realloc(void *p, size_t size);
 char *__real_sf_alloc_text(const void *from, size_t n);
 void __real_sf_free(void *p);
+void *__real_sf_alloc_pages(size_t size);
+void __real_sf_free_pages(void *p, size_t size);
 void *__wrap_sf_alloc(size_t size);
 void *__wrap_sf_alloc_raw(size_t size);
 void *__wrap_sf_realloc(void *p, size_t size);
 char *__wrap_sf_alloc_text(const void *from, size_t n);
 void __wrap_sf_free(void *p);
+void *__wrap_sf_alloc_pages(size_t size);
+void __wrap_sf_free_pages(void *p, size_t size);
 
 static void *counted(void *p)
 {
@@ -78,6 +82,17 @@ void __wrap_sf_free(void *p)
     if (p)
         atomic_fetch_sub(&live, 1);
     __real_sf_free(p);
+}
+
+void *__wrap_sf_alloc_pages(size_t size)
+{
+    return counted(__real_sf_alloc_pages(size));
+}
+
+void __wrap_sf_free_pages(void *p, size_t size)
+{
+    atomic_fetch_sub(&live, 1);
+    __real_sf_free_pages(p, size);
 }
 
 /* Contexts and sockets of which the library keeps the memory for later: more than a trial needs. */
