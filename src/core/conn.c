@@ -2,6 +2,7 @@
 #include "core/conn.h"
 #include "base/alloc.h"
 #include "base/block.h"
+#include "base/slab.h"
 #include "core/counters.h"
 #include "core/lease.h"
 #include "core/listener.h"
@@ -248,12 +249,45 @@ void sf_conn_rewatch(struct sf_conn *c)
         sf_conn_lost(c);
 }
 
-static void shake_free(struct sf_shake *k)
+static struct sf_shake *shake_new(struct sf_loop *l)
+{
+    struct sf_shake *k = sf_slab_new(sf_loop_slabs(l), sizeof *k);
+
+    if (!k)
+        return NULL;
+    k->in = k->in_first;
+    k->in_room = sizeof k->in_first;
+    k->out = k->out_first;
+    return k;
+}
+
+static void shake_free(struct sf_shake *k, struct sf_loop *l)
 {
     sf_peer_info_fini(&k->info);
-    sf_free(k->in);
-    sf_free(k->out);
-    sf_free(k);
+    if (k->in != k->in_first)
+        sf_free(k->in);
+    if (k->out != k->out_first)
+        sf_free(k->out);
+    sf_slab_free(sf_loop_slabs(l), k);
+}
+
+/* More room for input. 0, -ENOMEM, or -EPROTO: there is none. */
+static int shake_grow(struct sf_shake *k)
+{
+    size_t room = 4 * k->in_room;
+    bool first = k->in == k->in_first;
+    uint8_t *to;
+
+    if (room > SF_SHAKE_MAX)
+        return -EPROTO;
+    to = sf_realloc(first ? NULL : k->in, room);
+    if (!to)
+        return -ENOMEM;
+    if (first)
+        memcpy(to, k->in, k->n_in);
+    k->in = to;
+    k->in_room = room;
+    return 0;
 }
 
 /* Lets go of the stream and of all that belongs to one connection. */
@@ -264,7 +298,7 @@ static void drop_stream(struct sf_conn *c)
     sf_heart_stop(c);
     sf_crowd_forget(c);
     if (c->shake) {
-        shake_free(c->shake);
+        shake_free(c->shake, c->loop);
         c->shake = NULL;
     }
     if (c->stream) {
@@ -725,7 +759,7 @@ static void begin_raw(struct sf_conn *c)
     int err;
 
     sf_loop_cancel(c->loop, &c->timer);
-    c->shake = sf_alloc(sizeof *c->shake);
+    c->shake = shake_new(c->loop);
     c->version = SF_ZMTP_31; /* bare streams take frames as they stand in pipes */
     err = c->shake ? become_ready(c) : -ENOMEM;
     if (err)
@@ -746,7 +780,7 @@ static void begin_greeting(struct sf_conn *c)
     };
 
     sf_loop_cancel(c->loop, &c->timer);
-    c->shake = sf_alloc(sizeof *c->shake);
+    c->shake = shake_new(c->loop);
     if (!c->shake) {
         sf_conn_lost(c);
         return;
@@ -850,6 +884,7 @@ static int read_greeting(struct sf_conn *c)
 
 static int say_ready(struct sf_conn *c)
 {
+    struct sf_shake *k = c->shake;
     struct sf_hello hello = hello_of(c);
     size_t room;
     uint8_t *scratch = sf_loop_scratch(c->loop, &room);
@@ -857,12 +892,16 @@ static int say_ready(struct sf_conn *c)
 
     if (n < 0)
         return n;
-    c->shake->out = sf_alloc_raw((size_t)n);
-    if (!c->shake->out)
-        return -ENOMEM;
-    memcpy(c->shake->out, scratch, (size_t)n);
-    c->shake->n_out = (size_t)n;
-    c->shake->said_ready = true;
+    if (n > SF_SHAKE_OUT) {
+        uint8_t *out = sf_alloc_raw((size_t)n);
+
+        if (!out)
+            return -ENOMEM;
+        k->out = out;
+    }
+    memcpy(k->out, scratch, (size_t)n);
+    k->n_out = (size_t)n;
+    k->said_ready = true;
     return 0;
 }
 
@@ -1045,7 +1084,7 @@ static int become_ready(struct sf_conn *c)
         sf_conn_event(c, SIFR_EVENT_HANDSHAKE_SUCCEEDED, 0);
     tell(c, fresh ? SF_EVENT_ATTACH : SF_EVENT_CHANGED);
     err = sf_recv_start(c, k->in, k->n_in);
-    shake_free(k);
+    shake_free(k, c->loop);
     if (c->state != SF_CONN_READY)
         return 0;
     if (err)
@@ -1066,13 +1105,10 @@ static int read_shake(struct sf_conn *c)
     ssize_t n;
 
     if (k->n_in == k->in_room) {
-        size_t room = k->in_room ? 4 * k->in_room : SF_SHAKE_MIN;
-        uint8_t *grown = room <= SF_SHAKE_MAX ? sf_realloc(k->in, room) : NULL;
+        int err = shake_grow(k);
 
-        if (!grown)
-            return room <= SF_SHAKE_MAX ? -ENOMEM : -EPROTO;
-        k->in = grown;
-        k->in_room = room;
+        if (err)
+            return err;
     }
     v = (struct iovec){k->in + k->n_in, k->in_room - k->n_in};
     n = sf_recv_read(c, &v, 1);

@@ -55,19 +55,21 @@ enum {
     SF_TODO_RENEW = 512, /* end it and, where we dialed, dial again */
 };
 
-enum { SF_SHAKE_MIN = 256, SF_SHAKE_MAX = 4096 }; /* bytes of input before READY */
+/* Bytes before traffic: room for what most say, and what input may grow to. */
+enum { SF_SHAKE_IN = 256, SF_SHAKE_OUT = 128, SF_SHAKE_MAX = 4096 };
 
-/* Only while shaking hands. */
+/* Only while shaking hands; of the loop's slabs. */
 struct sf_shake {
     struct sf_greeting greeting;
     struct sf_peer_info info;
-    uint8_t *in;       /* owns; grows from SF_SHAKE_MIN to SF_SHAKE_MAX bytes */
+    uint8_t *in;       /* in_first, or owns */
     size_t n_in, in_room;
-    uint8_t *out;      /* owns; READY */
+    uint8_t *out;      /* READY; out_first, or owns */
     size_t n_out, out_at;
     bool said_ready, heard_ready;
     bool failed; /* flush, then close and stop */
     bool done;   /* flush, then the connection is ready */
+    uint8_t in_first[SF_SHAKE_IN], out_first[SF_SHAKE_OUT];
 };
 
 /* Only while heartbeats are in use. */

@@ -17,6 +17,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/list.h"
+#include "base/slab.h"
 
 enum { READY_MAX = 64, SCRATCH_BYTES = 65536, NAME_BYTES = 16 };
 
@@ -41,6 +42,7 @@ struct sf_loop {
     uint64_t now_ms;
     struct sf_ready ready[READY_MAX];
     uint8_t *scratch; /* owns */
+    struct sf_slabs slabs;
 
     /* Everybody's: see sf_loop_post. */
     _Atomic(struct sf_task *) posted; /* the newest first */
@@ -368,6 +370,11 @@ uint8_t *sf_loop_scratch(struct sf_loop *l, size_t *size)
     return l->scratch;
 }
 
+struct sf_slabs *sf_loop_slabs(struct sf_loop *l)
+{
+    return &l->slabs;
+}
+
 /* ---- The thread ----------------------------------------------------------------------------- */
 
 static void wait_and_serve(struct sf_loop *l)
@@ -512,6 +519,7 @@ static void destroy(struct sf_loop *l)
         close(l->wake_to);
     if (l->wake.fd >= 0)
         close(l->wake.fd);
+    sf_slabs_fini(&l->slabs);
     sf_free(l->scratch);
     sf_free(l);
 }

@@ -18,6 +18,7 @@
  * timers that are due, call `idle`.
  */
 struct sf_loop;
+struct sf_slabs;
 
 /* One-shot. Zeroed with `fire` filled in it is ready for use. */
 struct sf_timer {
@@ -134,5 +135,8 @@ uint64_t sf_loop_now(const struct sf_loop *l);
 
 /* 64 KiB to read into, valid until the callback returns. `*size` gets its size. */
 uint8_t *sf_loop_scratch(struct sf_loop *l, size_t *size);
+
+/* Where this loop's things of one size live that do not stay; its user says which. */
+struct sf_slabs *sf_loop_slabs(struct sf_loop *l);
 
 #endif

@@ -4,7 +4,7 @@
 #include <malloc.h>
 #include <sys/resource.h>
 
-enum { MANY = 500, WARM = 8, LIMIT = 1024, PATTERN_MORE = 336 };
+enum { MANY = 500, WARM = 8, LIMIT = 1024, PATTERN_MORE = 336, SLACK = 256 };
 
 /* The sanitizers' count of what is allocated; other allocators have mallinfo2. */
 extern size_t __sanitizer_get_current_allocated_bytes(void) __attribute__((weak));
@@ -38,10 +38,16 @@ static void read_all(int fd, void *to, size_t n)
     }
 }
 
-/* Acts as a peer of this type up to the end of the handshake. */
-static void shake_hands(int fd, const char *type)
+static void greet(int fd)
 {
-    uint8_t all[64 + 64] = {0xff, 0, 0, 0, 0, 0, 0, 0, 1, 0x7f, 3, 1, 'N', 'U', 'L', 'L'}, got[256], *ready = all + 64;
+    static const uint8_t greeting[64] = {0xff, 0, 0, 0, 0, 0, 0, 0, 1, 0x7f, 3, 1, 'N', 'U', 'L', 'L'};
+
+    ck_assert_int_eq(write(fd, greeting, sizeof greeting), sizeof greeting);
+}
+
+static void say_ready(int fd, const char *type)
+{
+    uint8_t ready[64];
     size_t n = strlen(type), size = 6 + 1 + 11 + 4 + n;
 
     ready[0] = 4;
@@ -49,10 +55,25 @@ static void shake_hands(int fd, const char *type)
     memcpy(ready + 2, "\5READY\13Socket-Type\0\0\0", 21);
     ready[23] = (uint8_t)n;
     memcpy(ready + 24, type, n);
-    ck_assert_int_eq(write(fd, all, 64 + 2 + size), (ssize_t)(64 + 2 + size));
+    ck_assert_int_eq(write(fd, ready, 2 + size), (ssize_t)(2 + size));
+}
+
+/* What the other side says: its greeting, then that it is ready, which it says when it has ours. */
+static void hear(int fd)
+{
+    uint8_t got[256];
+
     read_all(fd, got, 64 + 2);
     ck_assert_int_eq(got[64], 4);
     read_all(fd, got, got[65]);
+}
+
+/* Acts as a peer of this type up to the end of the handshake. */
+static void shake_hands(int fd, const char *type)
+{
+    greet(fd);
+    say_ready(fd, type);
+    hear(fd);
 }
 
 static int call(const struct sockaddr_in *to)
@@ -152,6 +173,52 @@ START_TEST(a_dialled_connection_with_nothing_to_do_costs_at_most_1_kib)
 }
 END_TEST
 
+/* Memory of this process that is its own, or 0 where that is not told. */
+static size_t resident(void)
+{
+    FILE *f = fopen("/proc/self/smaps_rollup", "r");
+    char line[256];
+    size_t kib = 0;
+
+    while (f && fgets(line, sizeof line, f))
+        if (sscanf(line, "Anonymous: %zu kB", &kib) == 1)
+            break;
+    if (f)
+        fclose(f);
+    return kib * 1024;
+}
+
+/* All are half-way at once: what that took must not stand in holes between what they keep. */
+START_TEST(handshakes_of_many_at_once_leave_nothing_behind)
+{
+    sifr_socket_t *s = new_socket(SIFR_PULL);
+    struct endpoint e = bind_fresh(s, TCP);
+    struct sockaddr_in to = address_of(&e);
+    size_t before = 0;
+    int64_t end;
+
+    if (__sanitizer_get_current_allocated_bytes || !resident())
+        return; /* memory is the sanitizer's */
+    allow_descriptors();
+    for (int i = 0; i < COUNT(fds); i++) {
+        if (i == WARM)
+            before = resident();
+        fds[i] = call(&to);
+        greet(fds[i]);
+        hear(fds[i]);
+        if (i < WARM)
+            say_ready(fds[i], "PUSH");
+    }
+    for (int i = WARM; i < COUNT(fds); i++)
+        say_ready(fds[i], "PUSH");
+    end = now_ms() + WAIT_MS;
+    while (resident() > before + MANY * (LIMIT + SLACK) && now_ms() < end)
+        poll(NULL, 0, 1);
+    ck_assert_uint_le((resident() - before) / MANY, LIMIT + SLACK);
+    hang_up();
+}
+END_TEST
+
 /* ---- After a burst ---------------------------------------------------------------------------------------------- */
 
 enum { BURST_SIZE = 1024, SURPLUS = 12 * 1024 };
@@ -239,6 +306,7 @@ int main(void)
 
     tcase_add_loop_test(c, an_accepted_connection_with_nothing_to_do_costs_at_most_1_kib, 0, COUNT(kinds));
     tcase_add_loop_test(c, a_dialled_connection_with_nothing_to_do_costs_at_most_1_kib, 0, COUNT(kinds));
+    tcase_add_test(c, handshakes_of_many_at_once_leave_nothing_behind);
     c = new_case(s, "bursts");
     tcase_add_loop_test(c, after_a_burst_memory_falls_back, 0, 2);
     tcase_add_test(c, what_lies_unread_does_not_keep_memory_for_ever);
