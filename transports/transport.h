@@ -92,8 +92,8 @@ struct sf_stream {
     const struct sf_stream_ops *ops;
     int fd;               /* owns; for the watch and for shutdown(2) */
     unsigned want;        /* what open waits for: set when it returns -EAGAIN */
-    unsigned read_wants;  /* what readv waits for after -EAGAIN: constant SF_READ unless `joint` */
-    unsigned write_wants; /* what writev waits for after -EAGAIN: constant SF_WRITE unless `joint` */
+    uint8_t read_wants;   /* what readv waits for after -EAGAIN: constant SF_READ unless `joint` */
+    uint8_t write_wants;  /* what writev waits for after -EAGAIN: constant SF_WRITE unless `joint` */
     bool joint;           /* its directions are not independent (TLS): one token for both */
     uint32_t read_room;   /* bytes that the first buffer given to readv has at least; 0: any */
 };

@@ -132,10 +132,10 @@ struct sf_conn {
 
     /* Tokens. */
     struct sf_lock writer;   /* guards `direct` and what writing touches */
-    _Atomic int reader;      /* SF_READER_... */
-    _Atomic int lease_again; /* asked for when it could not be leased: to be asked again */
     _Atomic uint32_t later;  /* SF_TODO_... that wait for a token */
-    _Atomic int streaming;   /* the socket sends without pause: the loop looks again and again */
+    _Atomic uint8_t reader;   /* SF_READER_... */
+    _Atomic bool lease_again; /* asked for when it could not be leased: to be asked again */
+    _Atomic bool streaming;   /* the socket sends without pause: the loop looks again and again */
 
     /* The loop's. */
     uint32_t calm_seen;       /* messages that had gone through, at the last look whether it is idle */
@@ -157,8 +157,8 @@ struct sf_conn {
     uint64_t message_bytes;   /* of the message being received, so far */
     unsigned frame_no;        /* in it */
     unsigned commands_inside; /* met between its frames */
-    unsigned held;            /* how often the loop has taken `writer` */
     uint32_t lease_seen;      /* sifr_socket.lease_calls at its last tick */
+    uint8_t held;             /* how often the loop has taken `writer` */
     uint8_t state;            /* enum sf_conn_state */
     uint8_t version;          /* enum sf_zmtp */
     uint8_t cut_by;           /* enum sf_drop: why the message coming in will not end, if the stream ends now */
@@ -175,9 +175,9 @@ struct sf_conn {
     bool bound;               /* over udp: it hears, at the address that `text` names */
     bool was_up;              /* a connection has been established once in this round */
     bool was_ready;           /* a handshake has been completed once */
+    uint8_t breaks;           /* connections that were lost within the message sent first then */
     unsigned next_address;    /* in the look-up's list */
     unsigned attempt;         /* back-offs since the last success */
-    unsigned breaks;          /* connections that were lost within the message sent first then */
     /* Of what is received; who has the lease writes them, so they are not beside what the loop reads. */
     bool in_frame_more;       /* of the message being received */
     bool first_size4;         /* REQ: its first frame had 4 octets */
