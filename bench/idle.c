@@ -7,25 +7,23 @@
  *   idle=MS         how long nothing happens
  *   count=REQUESTS  of the active one
  */
-#include <dirent.h>
+#include <fcntl.h>
 
 #include "lib/bench.h"
 
 static long connections, idle_ms;
 static uint64_t count;
 
+enum { FEW = 1000 }; /* descriptors that are no connections: fewer */
 enum { SERVER_BYTES, CLIENT_BYTES, SERVER_CPU, CLIENT_CPU, P50, P99 };
 
+/* How many there are; asked of each, as a directory's list would take memory of its own. */
 static long descriptors(void)
 {
-    DIR *d = opendir("/proc/self/fd");
     long n = 0;
 
-    if (!d)
-        die("/proc/self/fd cannot be read");
-    while (readdir(d))
-        n++;
-    closedir(d);
+    for (int fd = 0; fd < connections + FEW; fd++)
+        n += fcntl(fd, F_GETFD) >= 0;
     return n;
 }
 
