@@ -45,16 +45,19 @@ static void look_later(struct sf_conn *c)
 static bool write_out(struct sf_conn *c, struct sf_link *l, bool idle)
 {
     bool credit = false, slept = false;
+    uint64_t took;
     int err = -EBUSY;
 
     if (sf_lock_try(&c->writer)) {
         if (c->direct) {
             do {
+                took = sf_pipe_took(l->out);
                 err = sf_send_some(c, l);
                 if (err == 0)
                     sf_pipe_recycle(l->out);
                 slept = err == 0 && idle && sf_pipe_sleep(l->out, &credit);
-            } while (err == 0 && idle && !slept);
+                /* What is there and did not go wants memory, which a call does not wait for. */
+            } while (err == 0 && idle && !slept && sf_pipe_took(l->out) != took);
         }
         sf_lock_drop(&c->writer);
         look_later(c);

@@ -810,6 +810,33 @@ START_TEST(the_first_context_and_socket_may_fail)
 }
 END_TEST
 
+/* What SIFR_CONFLATE keeps becomes bytes when it is written: if that fails it is the loop's to try again. */
+START_TEST(a_send_of_the_newest_alone_does_not_wait_for_memory)
+{
+    sifr_ctx_t *ctx = sifr_ctx_new();
+    sifr_socket_t *a = sifr_socket(ctx, SIFR_PUSH), *b = sifr_socket(ctx, SIFR_PULL);
+    struct endpoint e;
+    sifr_msg_t m;
+
+    ck_assert(a && b);
+    set_int(a, SIFR_CONFLATE, 1);
+    set_int(b, SIFR_CONFLATE, 1);
+    e = bind_fresh(b, TCP);
+    connect_to(a, &e);
+    send_filled(a, 50, 1, 0);
+    recv_filled(b, 50, 1, false);
+    ck_works(sifr_msg_init_size(&m, 5000));
+    fill_bytes(sifr_msg_data(&m), 5000, 2);
+    sf_alloc_fail(1, 1);
+    ck_assert_int_eq(sifr_msg_send(&m, a, 0), 5000);
+    sf_alloc_fail(0, 0);
+    recv_filled(b, 5000, 2, false);
+    ck_works(sifr_close(a));
+    ck_works(sifr_close(b));
+    ck_works(sifr_ctx_term(ctx));
+}
+END_TEST
+
 /* ---- All of them ----------------------------------------------------------------------------- */
 
 static const struct {
@@ -865,6 +892,7 @@ static Suite *suite(void)
     tcase_add_loop_test(c, two_sockets_live_through_every_failure, 0, PAIRS * MANY_WAYS);
     c = new_bare_case(s, "programs");
     tcase_add_test(c, the_first_context_and_socket_may_fail);
+    tcase_add_test(c, a_send_of_the_newest_alone_does_not_wait_for_memory);
     tcase_add_loop_test(c, a_program_lives_through_every_failure, 0, COUNT(programs));
     return s;
 }
