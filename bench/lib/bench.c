@@ -276,12 +276,12 @@ double bench_cpu_ns(void)
 long bench_resident(void)
 {
     FILE *f = fopen("/proc/self/statm", "r");
-    long pages = 0;
+    long pages = 0, shared = 0; /* of files: program text that has run for the first time */
 
-    if (!f || fscanf(f, "%*d %ld", &pages) != 1)
+    if (!f || fscanf(f, "%*d %ld %ld", &pages, &shared) != 2)
         die("/proc/self/statm cannot be read");
     fclose(f);
-    return pages * sysconf(_SC_PAGESIZE);
+    return (pages - shared) * sysconf(_SC_PAGESIZE);
 }
 
 void bench_sleep_until(uint64_t ns)

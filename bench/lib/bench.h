@@ -56,7 +56,7 @@ struct peer *bench_dial(void *ctx, enum peer_type type, int hwm);
 
 uint64_t bench_ns(void);
 double bench_cpu_ns(void);        /* of this process so far */
-long bench_resident(void);        /* its memory, in bytes */
+long bench_resident(void);        /* its own memory, in bytes: without pages of files */
 void bench_sleep_until(uint64_t ns);
 
 /* Sorts; then the value below which that part of them lies. */
