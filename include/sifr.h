@@ -3,7 +3,7 @@
  *
  * This is the whole public API, in the order in which a program meets it:
  * library, errors, context, sockets, options, endpoints, messages, sending and
- * receiving, polling, monitoring, proxy.
+ * receiving, polling, monitoring, proxy, timers, keys, tools.
  *
  * What holds for every call:
  *   - What fails returns -1 (or NULL) and leaves a code other than 0 in errno;
@@ -131,7 +131,7 @@ typedef struct sifr_ctx sifr_ctx_t;
 #define SIFR_THREAD_AFFINITY_CPU_ADD 7
 /* w, >= 0, threads: takes one away again; EINVAL if it was never added. */
 #define SIFR_THREAD_AFFINITY_CPU_REMOVE 8
-/* rw, any [0: none], threads: number put before the names of the I/O threads. */
+/* rw, any [0: none], threads: put before the names of the I/O threads; a text: sifr_ctx_set_ext. */
 #define SIFR_THREAD_NAME_PREFIX 9
 /*
  * rw, >= 0 [1], sockets: received messages may stay in the buffer they were read into; 0: each gets
@@ -181,6 +181,36 @@ SIFR_API int sifr_ctx_set(sifr_ctx_t *ctx, int option, int value);
  * Threads: any.
  */
 SIFR_API int sifr_ctx_get(sifr_ctx_t *ctx, int option);
+
+/*
+ * Sets an option of a context from bytes.
+ *
+ *   option  as for sifr_ctx_set
+ *   value   the new value, copied; at any alignment
+ *   size    4 for an int, as for sifr_ctx_set. SIFR_THREAD_NAME_PREFIX may also be a text of 1 to
+ *           16 bytes, without NUL; one of 4 bytes is an int
+ *
+ * Returns 0, or -1 with errno as sifr_ctx_set; EINVAL also for another size, or value NULL.
+ *
+ * Threads: any.
+ */
+SIFR_API int sifr_ctx_set_ext(sifr_ctx_t *ctx, int option, const void *value, size_t size);
+
+/*
+ * Reads an option of a context into bytes.
+ *
+ *   option  as for sifr_ctx_get
+ *   value   where to store it; at any alignment
+ *   size    the room there in bytes; not changed. 4 for an int; for SIFR_THREAD_NAME_PREFIX as a
+ *           text at least its length, and a NUL follows if there is room for it
+ *
+ * Returns 0, or -1 with errno and nothing stored:
+ *   EINVAL  unknown or write-only option, a size that does not fit, value or size NULL
+ *   EFAULT  not a live context
+ *
+ * Threads: any.
+ */
+SIFR_API int sifr_ctx_get_ext(sifr_ctx_t *ctx, int option, void *value, size_t *size);
 
 /*
  * Makes every call that waits on a socket of this context, and every later one except sifr_close,
@@ -1149,6 +1179,233 @@ SIFR_API int sifr_socket_monitor(sifr_socket_t *sock, const char *addr, int even
  * Threads: any; it keeps the calling thread.
  */
 SIFR_API int sifr_proxy(sifr_socket_t *frontend, sifr_socket_t *backend, sifr_socket_t *capture);
+
+/* ---- Timers ----------------------------------------------------------------------------- */
+
+/* Timers that the program itself looks after, beside a sifr_poll. */
+typedef struct sifr_timers sifr_timers_t;
+
+/* What a timer runs. It may add, cancel and change timers. */
+typedef void sifr_timer_fn(int timer_id, void *arg);
+
+/*
+ * Makes a set of timers, with none in it.
+ *
+ * Returns it, for sifr_timers_destroy to free, or NULL with errno:
+ *   ENOMEM  out of memory
+ *
+ * Threads: any.
+ */
+SIFR_API sifr_timers_t *sifr_timers_new(void);
+
+/*
+ * Frees a set of timers.
+ *
+ *   timers  points to the set; taken, and set to NULL
+ *
+ * Returns 0, or -1 with errno:
+ *   EFAULT  NULL, or not a set of timers
+ *
+ * Threads: one at a time for one set, as for all calls below.
+ */
+SIFR_API int sifr_timers_destroy(sifr_timers_t **timers);
+
+/*
+ * Adds a timer, which expires again and again until it is cancelled.
+ *
+ *   interval  in milliseconds, from now and from each time it ran; 0: at each sifr_timers_execute
+ *   fn        what sifr_timers_execute then calls, with the timer's number and arg
+ *
+ * Returns the timer's number, at least 1 and not that of another timer of this set, ever; or -1
+ * with errno:
+ *   EFAULT  not a set of timers, or fn is NULL        ENOMEM  out of memory
+ *
+ * Threads: one at a time for one set.
+ */
+SIFR_API int sifr_timers_add(sifr_timers_t *timers, size_t interval, sifr_timer_fn *fn, void *arg);
+
+/*
+ * Ends a timer.
+ *
+ * Returns 0, or -1 with errno:
+ *   EINVAL  no such timer (any more)        EFAULT  not a set of timers
+ *
+ * Threads: one at a time for one set.
+ */
+SIFR_API int sifr_timers_cancel(sifr_timers_t *timers, int timer_id);
+
+/*
+ * Gives a timer another interval, from now.
+ *
+ * Returns 0, or -1 with errno as sifr_timers_cancel.
+ *
+ * Threads: one at a time for one set.
+ */
+SIFR_API int sifr_timers_set_interval(sifr_timers_t *timers, int timer_id, size_t interval);
+
+/*
+ * Starts a timer's interval anew, from now.
+ *
+ * Returns 0, or -1 with errno as sifr_timers_cancel.
+ *
+ * Threads: one at a time for one set.
+ */
+SIFR_API int sifr_timers_reset(sifr_timers_t *timers, int timer_id);
+
+/*
+ * Tells when the next timer expires: a timeout for sifr_poll.
+ *
+ * Returns the time until then in milliseconds, 0 if it has expired, -1 if there is no timer; or -1
+ * with errno (to tell these apart set errno to 0 before):
+ *   EFAULT  not a set of timers
+ *
+ * Threads: one at a time for one set.
+ */
+SIFR_API long sifr_timers_timeout(sifr_timers_t *timers);
+
+/*
+ * Runs each timer that has expired, once, in the order in which they did. Intervals that were
+ * missed altogether are not made up for.
+ *
+ * Returns 0, or -1 with errno:
+ *   EFAULT  not a set of timers
+ *
+ * Threads: one at a time for one set; the timers run in the calling thread.
+ */
+SIFR_API int sifr_timers_execute(sifr_timers_t *timers);
+
+/* ---- Keys ------------------------------------------------------------------------------- */
+
+/*
+ * Writes bytes as text: five characters for four bytes.
+ *
+ *   dest  room for size * 5 / 4 characters and a NUL
+ *   data  the bytes; may be NULL if size is 0
+ *   size  how many; a multiple of 4
+ *
+ * Returns dest, or NULL with errno:
+ *   EINVAL  size is not a multiple of 4, or a NULL pointer
+ *
+ * Threads: any.
+ * Source:  RFC 32 (Z85).
+ */
+SIFR_API char *sifr_z85_encode(char *dest, const uint8_t *data, size_t size);
+
+/*
+ * Reads bytes from such a text.
+ *
+ *   dest    room for 4 bytes for each 5 characters
+ *   string  the text; at least 5 characters, and a multiple of 5
+ *
+ * Returns dest, or NULL with errno:
+ *   EINVAL  another length, a character that is none of Z85's, five that stand for more than 32
+ *           bits, or a NULL pointer
+ *
+ * Threads: any.
+ * Source:  RFC 32 (Z85).
+ */
+SIFR_API uint8_t *sifr_z85_decode(uint8_t *dest, const char *string);
+
+/*
+ * Makes a new pair of keys for CURVE.
+ *
+ *   z85_public_key, z85_secret_key  room for 41 bytes each: 40 characters and a NUL
+ *
+ * Returns 0, or -1 with errno:
+ *   ENOTSUP  the library was built without libsodium        EINVAL  a NULL pointer
+ *
+ * Threads: any.
+ * Source:  RFC 26 (CurveZMQ), RFC 32 (Z85).
+ */
+SIFR_API int sifr_curve_keypair(char *z85_public_key, char *z85_secret_key);
+
+/*
+ * Tells the public key that belongs to a secret one.
+ *
+ *   z85_public_key  room for 41 bytes: 40 characters and a NUL
+ *   z85_secret_key  40 characters and a NUL
+ *
+ * Returns 0, or -1 with errno:
+ *   EINVAL   not a key, or a NULL pointer
+ *   ENOTSUP  the library was built without libsodium
+ *
+ * Threads: any.
+ * Source:  RFC 26 (CurveZMQ), RFC 32 (Z85).
+ */
+SIFR_API int sifr_curve_public(char *z85_public_key, const char *z85_secret_key);
+
+/* ---- Tools ------------------------------------------------------------------------------ */
+
+/* An int that threads count with. Calls with NULL do nothing and return 0. */
+typedef struct sifr_counter sifr_counter_t;
+
+/*
+ * Makes a counter, which stands at 0.
+ *
+ * Returns it, for sifr_atomic_counter_destroy to free, or NULL with errno:
+ *   ENOMEM  out of memory
+ *
+ * Threads: any.
+ */
+SIFR_API sifr_counter_t *sifr_atomic_counter_new(void);
+
+/* Sets it. Threads: any. */
+SIFR_API void sifr_atomic_counter_set(sifr_counter_t *counter, int value);
+
+/* Adds 1 and returns what it was before. Threads: any. */
+SIFR_API int sifr_atomic_counter_inc(sifr_counter_t *counter);
+
+/* Subtracts 1 and returns 0 if it is 0 now, else 1. Threads: any. */
+SIFR_API int sifr_atomic_counter_dec(sifr_counter_t *counter);
+
+/* Returns what it is. Threads: any. */
+SIFR_API int sifr_atomic_counter_value(sifr_counter_t *counter);
+
+/* Frees *counter and sets it to NULL. Threads: any, when no other uses it. */
+SIFR_API void sifr_atomic_counter_destroy(sifr_counter_t **counter);
+
+/* Measures time that passes. */
+typedef struct sifr_stopwatch sifr_stopwatch_t;
+
+/*
+ * Starts a stopwatch.
+ *
+ * Returns it, for sifr_stopwatch_stop to free, or NULL with errno:
+ *   ENOMEM  out of memory
+ *
+ * Threads: any.
+ */
+SIFR_API sifr_stopwatch_t *sifr_stopwatch_start(void);
+
+/* Returns the microseconds since the start; 0 for NULL. Threads: any. */
+SIFR_API unsigned long sifr_stopwatch_intermediate(sifr_stopwatch_t *watch);
+
+/* The same, and frees the stopwatch. Threads: any, when no other uses it. */
+SIFR_API unsigned long sifr_stopwatch_stop(sifr_stopwatch_t *watch);
+
+/* Sleeps so many seconds, whatever signals come. Threads: any. */
+SIFR_API void sifr_sleep(int seconds);
+
+/* A thread that was started here. */
+typedef struct sifr_thread sifr_thread_t;
+
+/* What a thread runs. */
+typedef void sifr_thread_fn(void *arg);
+
+/*
+ * Starts a thread, with all signals blocked.
+ *
+ *   fn   what it runs, with arg
+ *
+ * Returns it, for sifr_threadclose to free, or NULL with errno:
+ *   ENOMEM  out of memory, or of threads        EFAULT  fn is NULL
+ *
+ * Threads: any.
+ */
+SIFR_API sifr_thread_t *sifr_threadstart(sifr_thread_fn *fn, void *arg);
+
+/* Waits until a thread has ended, and frees it. Threads: any, once. */
+SIFR_API void sifr_threadclose(sifr_thread_t *thread);
 
 #ifdef __cplusplus
 }

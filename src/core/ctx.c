@@ -140,6 +140,7 @@ static int set(struct sifr_ctx *c, int option, int value)
 {
     if (option == SIFR_THREAD_NAME_PREFIX) {
         c->prefix_number = value;
+        c->prefix_is_text = false;
         snprintf(c->prefix, sizeof c->prefix, "%d", value);
         return 0;
     }
@@ -181,6 +182,40 @@ static int get(struct sifr_ctx *c, int option, int *value)
     }
 }
 
+/* The one option that may be text, 1 to 16 characters; 4 bytes are a number here too. */
+static int set_prefix(struct sifr_ctx *c, const char *text, size_t size)
+{
+    if (size == 0 || size >= sizeof c->prefix)
+        return -EINVAL;
+    memcpy(c->prefix, text, size);
+    c->prefix[size] = 0;
+    c->prefix_number = 0;
+    c->prefix_is_text = true;
+    return 0;
+}
+
+int sifr_ctx_set_ext(sifr_ctx_t *ctx, int option, const void *value, size_t size)
+{
+    struct sifr_ctx *c = sf_ctx_check(ctx);
+    int err = -EINVAL, number;
+
+    if (!c)
+        err = -EFAULT;
+    else if (value && size == sizeof number) {
+        memcpy(&number, value, sizeof number);
+        return sifr_ctx_set(ctx, option, number);
+    } else if (value && option == SIFR_THREAD_NAME_PREFIX) {
+        sf_lock_take(&c->lock);
+        err = set_prefix(c, value, size);
+        sf_lock_drop(&c->lock);
+    }
+    if (err) {
+        errno = -err;
+        return -1;
+    }
+    return 0;
+}
+
 int sifr_ctx_set(sifr_ctx_t *ctx, int option, int value)
 {
     struct sifr_ctx *c = sf_ctx_check(ctx);
@@ -192,6 +227,42 @@ int sifr_ctx_set(sifr_ctx_t *ctx, int option, int value)
     }
     sf_lock_take(&c->lock);
     err = set(c, option, value);
+    sf_lock_drop(&c->lock);
+    if (err) {
+        errno = -err;
+        return -1;
+    }
+    return 0;
+}
+
+/* The prefix as text, if it was given as text or the room is not that of a number. */
+static int get_prefix(struct sifr_ctx *c, char *to, size_t room)
+{
+    size_t size = strlen(c->prefix);
+
+    if (room < size)
+        return -EINVAL;
+    memcpy(to, c->prefix, room > size ? size + 1 : size);
+    return 0;
+}
+
+int sifr_ctx_get_ext(sifr_ctx_t *ctx, int option, void *value, size_t *size)
+{
+    struct sifr_ctx *c = sf_ctx_check(ctx);
+    int err, number = 0;
+
+    if (!c || !value || !size) {
+        errno = c ? EINVAL : EFAULT;
+        return -1;
+    }
+    sf_lock_take(&c->lock);
+    if (option == SIFR_THREAD_NAME_PREFIX && (*size != sizeof number || c->prefix_is_text)) {
+        err = get_prefix(c, value, *size);
+    } else {
+        err = *size == sizeof number ? get(c, option, &number) : -EINVAL;
+        if (err == 0)
+            memcpy(value, &number, sizeof number);
+    }
     sf_lock_drop(&c->lock);
     if (err) {
         errno = -err;

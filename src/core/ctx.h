@@ -34,6 +34,7 @@ struct sifr_ctx {
     size_t n_cpus;
     char prefix[17];
     int prefix_number;
+    bool prefix_is_text; /* and the number 0 */
     bool ipv6, blocky;
     bool started;           /* the loops run, or are not wanted */
     struct sf_loop **loops; /* owns */

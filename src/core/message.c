@@ -223,5 +223,5 @@ const char *sifr_strerror(int errnum)
 
 int sifr_has(const char *capability)
 {
-    return capability && strcmp(capability, "ipc") == 0;
+    return capability && (strcmp(capability, "ipc") == 0 || strcmp(capability, "draft") == 0);
 }
