@@ -27,6 +27,7 @@
 #define SIFR_H
 
 #include <errno.h>
+#include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -1085,6 +1086,182 @@ typedef struct sifr_pollitem {
  * Threads: any; the items belong to one thread at a time.
  */
 SIFR_API int sifr_poll(sifr_pollitem_t *items, int n, long timeout);
+
+#if defined(SIG_SETMASK) /* this compilation knows of signal masks (POSIX) */
+/*
+ * The same with other signals blocked while it sleeps, changed for that moment alone: a signal that
+ * is blocked otherwise and not in the mask ends the wait, whenever it came.
+ *
+ *   mask  the signals to block while it sleeps; NULL: as sifr_poll
+ * The other arguments, results and threads are as those of sifr_poll.
+ */
+SIFR_API int sifr_ppoll(sifr_pollitem_t *items, int n, long timeout, const sigset_t *mask);
+#endif
+
+/* ---- Pollers ---------------------------------------------------------------------------- */
+
+/*
+ * A list for sifr_poll that is kept: a wait costs in proportion to what is ready, not to what is in
+ * the list. A poller belongs to one thread at a time; its sockets may be used by any.
+ */
+typedef struct sifr_poller sifr_poller_t;
+
+typedef struct sifr_poller_event {
+    sifr_socket_t *socket; /* what is ready: a socket, or NULL */
+    int fd;                /* and a descriptor, or -1 */
+    void *user_data;       /* as it was given when it was added */
+    short events;          /* SIFR_POLLIN and its like: what was found */
+} sifr_poller_event_t;
+
+/*
+ * Makes a poller, with nothing in it.
+ *
+ * Returns it, for sifr_poller_destroy to free, or NULL with errno:
+ *   ENOMEM  out of memory
+ *
+ * Threads: any.
+ */
+SIFR_API sifr_poller_t *sifr_poller_new(void);
+
+/*
+ * Frees a poller. What is in it stays as it is.
+ *
+ *   poller  points to it; taken, and set to NULL
+ *
+ * Returns 0, or -1 with errno:
+ *   EFAULT  NULL, or not a poller
+ *
+ * Threads: one at a time for one poller, as for all calls below.
+ */
+SIFR_API int sifr_poller_destroy(sifr_poller_t **poller);
+
+/*
+ * Tells how many sockets and descriptors are in a poller.
+ *
+ * Returns that, or -1 with errno:
+ *   EFAULT  not a poller
+ *
+ * Threads: one at a time for one poller.
+ */
+SIFR_API int sifr_poller_size(sifr_poller_t *poller);
+
+/*
+ * Adds a socket. Remove it before it is closed: until then each wait fails.
+ *
+ *   sock       an open socket, of any context
+ *   user_data  given back with each event
+ *   events     what to wait for, as for sifr_poll; 0: nothing for now
+ *
+ * Returns 0, or -1 with errno:
+ *   EINVAL    it is there already, or events has unknown bits
+ *   ENOTSOCK  not an open socket        EINTR   it is that of the parent, in the child of a fork
+ *   EFAULT    not a poller              ENOMEM  out of memory
+ *
+ * Threads: one at a time for one poller.
+ */
+SIFR_API int sifr_poller_add(sifr_poller_t *poller, sifr_socket_t *sock, void *user_data,
+                             short events);
+
+/*
+ * Changes what is waited for at a socket.
+ *
+ * Returns 0, or -1 with errno as sifr_poller_add; EINVAL if it is not there.
+ *
+ * Threads: one at a time for one poller.
+ */
+SIFR_API int sifr_poller_modify(sifr_poller_t *poller, sifr_socket_t *sock, short events);
+
+/*
+ * Takes a socket out, also one that has been closed meanwhile.
+ *
+ * Returns 0, or -1 with errno:
+ *   EINVAL    an open socket, but not one of this poller
+ *   ENOTSOCK  not an open socket        EFAULT  not a poller
+ *
+ * Threads: one at a time for one poller.
+ */
+SIFR_API int sifr_poller_remove(sifr_poller_t *poller, sifr_socket_t *sock);
+
+/*
+ * Adds a descriptor.
+ *
+ *   fd         a descriptor that poll(2) takes
+ *   user_data  given back with each event
+ *   events     what to wait for, as for sifr_poll; 0: nothing for now, errors included
+ *
+ * Returns 0, or -1 with errno:
+ *   EINVAL  it is there already, or events has unknown bits
+ *   EBADF   a negative one
+ *   EFAULT  not a poller        ENOMEM  out of memory
+ *
+ * Threads: one at a time for one poller.
+ */
+SIFR_API int sifr_poller_add_fd(sifr_poller_t *poller, int fd, void *user_data, short events);
+
+/*
+ * Changes what is waited for at a descriptor.
+ *
+ * Returns 0, or -1 with errno as sifr_poller_add_fd; EINVAL if it is not there.
+ *
+ * Threads: one at a time for one poller.
+ */
+SIFR_API int sifr_poller_modify_fd(sifr_poller_t *poller, int fd, short events);
+
+/*
+ * Takes a descriptor out.
+ *
+ * Returns 0, or -1 with errno as sifr_poller_modify_fd.
+ *
+ * Threads: one at a time for one poller.
+ */
+SIFR_API int sifr_poller_remove_fd(sifr_poller_t *poller, int fd);
+
+/*
+ * Waits until something is ready, and tells of one.
+ *
+ *   event    filled; on failure it names nothing (NULL, -1, NULL, 0)
+ *   timeout  in milliseconds; < 0: for ever
+ *
+ * Returns 0, or -1 with errno:
+ *   EAGAIN    the time passed
+ *   EFAULT    not a poller, event is NULL, or a wait for ever when nothing is waited for
+ *   ENOTSOCK  a socket was closed before it was removed
+ *   ETERM     the context of one of the sockets is shutting down
+ *   EINTR     a signal came while waiting; or it is the parent's poller, in the child of a fork
+ *   EMFILE    no descriptor left
+ *
+ * Threads: one at a time for one poller.
+ */
+SIFR_API int sifr_poller_wait(sifr_poller_t *poller, sifr_poller_event_t *event, long timeout);
+
+/*
+ * Waits until something is ready, and tells of all that is, as far as there is room: in the order
+ * in which they were added, and if there is more than room, another time of the others.
+ *
+ *   events   room for n; those that are not filled name nothing
+ *
+ * Returns how many were filled, at least 1, or -1 with errno as sifr_poller_wait, and:
+ *   EINVAL  n < 0        EAGAIN  n is 0
+ *
+ * Threads: one at a time for one poller.
+ */
+SIFR_API int sifr_poller_wait_all(sifr_poller_t *poller, sifr_poller_event_t *events, int n,
+                                  long timeout);
+
+/*
+ * Gives a descriptor that becomes readable when one of the poller's sockets of a thread-safe type
+ * (SIFR_THREAD_SAFE) may have become ready. Only to wait for, as SIFR_FD; it is unreadable again
+ * after sifr_poller_wait, or SIFR_EVENTS, a send or a receive on the sockets.
+ *
+ *   fd  where to store it; it lives as long as the poller
+ *
+ * Returns 0, or -1 with errno:
+ *   EINVAL  no socket of such a type is in the poller
+ *   EFAULT  not a poller, or fd is NULL        EMFILE  no descriptor left
+ *
+ * Threads: one at a time for one poller.
+ */
+SIFR_API int sifr_poller_fd(sifr_poller_t *poller, int *fd);
 
 /* ---- Monitoring ------------------------------------------------------------------------- */
 

@@ -33,6 +33,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -72,6 +73,7 @@ struct round {
     int n;
     uint64_t deadline;   /* ms of sf_clock_ms; UINT64_MAX: none */
     bool glance;         /* it will not wait */
+    const sigset_t *mask; /* of the signals blocked while it sleeps; NULL: as they are */
     struct set *set;     /* NULL: few are asked once */
     struct pollfd *fds;
     int n_fds, n_leased; /* of items; behind them, leased */
@@ -476,6 +478,14 @@ static int look_again(void *arg)
     return r->got == 1 && r->fds[all].revents ? -1 : 1;
 }
 
+/* The sleep itself, at `n` descriptors. As poll. */
+static int sleep_at(struct round *r, int n, int ms)
+{
+    struct timespec limit = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L};
+
+    return r->mask ? ppoll(r->fds, (nfds_t)n, &limit, r->mask) : poll(r->fds, (nfds_t)n, ms);
+}
+
 /* Sleeps at descriptors. 0, -EAGAIN when time was over, -errno. */
 static int sleep_at_descriptors(struct round *r)
 {
@@ -495,7 +505,7 @@ static int sleep_at_descriptors(struct round *r)
     if (r->n_leased)
         sf_spin(&r->set->spin, look_again, r);
     if (r->got <= 0)
-        r->got = poll(r->fds, (nfds_t)(r->n_fds + r->n_leased) + 1, ms);
+        r->got = sleep_at(r, r->n_fds + r->n_leased + 1, ms);
     atomic_store(&waiter->at_fd, 0);
     if (r->got < 0)
         return poll_error();
@@ -515,7 +525,7 @@ static int sleep_for(struct round *r)
     struct sf_bell *bell = &r->set->waiter.bell;
     int err = 0;
 
-    if (r->n_fds + r->n_leased)
+    if (r->n_fds + r->n_leased || r->mask) /* the bell's sleep cannot change the mask */
         return sleep_at_descriptors(r);
     if (sf_bell_enter(bell) == r->ticket)
         err = sf_bell_wait(bell, r->ticket, left_ms(r->deadline));
@@ -567,10 +577,11 @@ static int poll_kept(struct round *r)
     return err;
 }
 
-static int poll_items(sifr_pollitem_t *items, int n, long timeout)
+static int poll_items(sifr_pollitem_t *items, int n, long timeout, const sigset_t *mask)
 {
     struct pollfd few[FEW];
-    struct round r = {.items = items, .n = n, .glance = timeout == 0, .fds = few};
+    struct round r = {
+        .items = items, .n = n, .glance = timeout == 0, .mask = mask, .fds = few};
     int err;
 
     r.deadline = timeout < 0 ? UINT64_MAX : sf_clock_ms() + (uint64_t)timeout;
@@ -578,15 +589,20 @@ static int poll_items(sifr_pollitem_t *items, int n, long timeout)
     return err ? err : r.ready;
 }
 
-int sifr_poll(sifr_pollitem_t *items, int n, long timeout)
+int sifr_ppoll(sifr_pollitem_t *items, int n, long timeout, const sigset_t *mask)
 {
     int result = -EINVAL;
 
     if (n >= 0)
-        result = n && !items ? -EFAULT : poll_items(items, n, timeout);
+        result = n && !items ? -EFAULT : poll_items(items, n, timeout, mask);
     if (result < 0) {
         errno = -result;
         return -1;
     }
     return result;
+}
+
+int sifr_poll(sifr_pollitem_t *items, int n, long timeout)
+{
+    return sifr_ppoll(items, n, timeout, NULL);
 }

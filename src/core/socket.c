@@ -115,6 +115,7 @@ static void init_socket(struct sifr_socket *s, struct sifr_ctx *ctx, const struc
     /* The turn, the bell and the locks stay as they are: a late caller may still be at them. */
     s->birth++;
     atomic_fetch_add_explicit(&s->calls, 1, memory_order_relaxed);
+    atomic_store(&s->followed, 0);
     s->generation = sf_fork_generation();
     memset(&s->base, 0, sizeof s->base);
     s->base.pattern = pattern;
@@ -272,18 +273,34 @@ static void unwatch_all(struct sifr_socket *s)
     sf_lock_drop(&s->watch_lock);
 }
 
+void sf_watcher_ring(struct sf_watcher *w)
+{
+    struct sf_waiter *waiter = w->waiter;
+
+    /* One that is marked still will look after us: who marked it has woken it. */
+    if (atomic_exchange(&w->rung, 1))
+        return;
+    if (waiter->follows) {
+        struct sf_watcher *top = atomic_load_explicit(&waiter->marked, memory_order_relaxed);
+
+        do {
+            w->next_marked = top;
+        } while (!atomic_compare_exchange_weak(&waiter->marked, &top, w));
+    }
+    sf_bell_ring(&waiter->bell);
+    if (atomic_load(&waiter->at_fd) && atomic_exchange(&waiter->at_fd, 0))
+        write_fd(waiter->fd);
+}
+
 static void ring_watchers(struct sifr_socket *s)
 {
     sf_lock_take(&s->watch_lock);
     SF_LIST_EACH(it, after, &s->watchers) {
         struct sf_watcher *w = SF_CONTAINER(it, struct sf_watcher, node);
 
-        /* One that is marked still will look after us: who marked it has woken it. */
-        if (atomic_exchange(&w->rung, 1))
-            continue;
-        sf_bell_ring(&w->waiter->bell);
-        if (atomic_load(&w->waiter->at_fd) && atomic_exchange(&w->waiter->at_fd, 0))
-            write_fd(w->waiter->fd);
+        if (w->shows)
+            sf_poller_rung(s, w);
+        sf_watcher_ring(w);
     }
     sf_lock_drop(&s->watch_lock);
 }
@@ -680,10 +697,13 @@ static inline int enter(sifr_socket_t *s)
 {
     int err = visit(s);
 
-    if (err == 0)
+    if (err == 0) {
         atomic_store_explicit(&s->calls,
                               atomic_load_explicit(&s->calls, memory_order_relaxed) + 1,
                               memory_order_relaxed);
+        if (atomic_load_explicit(&s->followed, memory_order_relaxed))
+            sf_poller_called(s);
+    }
     return err;
 }
 

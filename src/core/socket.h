@@ -52,6 +52,13 @@ struct sf_waiter {
     struct sf_bell bell;
     int fd;            /* owns; an eventfd, or -1; fixed while at_fd is set */
     _Atomic int at_fd; /* it sleeps there and nobody has written yet */
+
+    /* A poller's (poller.c), which does not look at all of its marks. */
+    bool follows; /* and calls on its sockets mark too; fixed */
+    _Atomic(struct sf_watcher *) marked; /* those that are, the newest first */
+    struct sf_lock show_lock; /* guards the rest, and sf_watcher.shown; no other is taken inside */
+    int show_fd;              /* owns; sifr_poller_fd: readable while n_shown > 0; or -1 */
+    int n_shown;
 };
 
 /* What a waiter leaves at a socket. */
@@ -59,6 +66,15 @@ struct sf_watcher {
     struct sf_list node; /* in sifr_socket.watchers, under its lock; until the socket is closed */
     struct sf_waiter *waiter;
     _Atomic int rung;    /* the socket was rung; cleared by the waiter before it looks */
+    struct sf_watcher *next_marked;
+    bool shows;          /* a ring makes show_fd readable; under the socket's watch_lock */
+    bool shown;          /* one has */
+};
+
+/* Why a call on a socket is to tell the pollers that have it; bits of sifr_socket.followed. */
+enum {
+    SF_FOLLOW_ASKED = 1, /* one has asked it, and takes the answer to stand until the next call */
+    SF_FOLLOW_SHOWN = 2, /* a descriptor is readable because of it */
 };
 
 /* Who waits at a socket's leased descriptors; the others wait at their bells. */
@@ -77,6 +93,7 @@ struct sifr_socket {
     uint32_t generation;    /* of the process that made it */
     uint32_t birth;         /* how often this memory has become a socket; under the turn */
     _Atomic uint64_t calls; /* that may have changed what EVENTS says; stored under the turn */
+    _Atomic uint32_t followed; /* SF_FOLLOW_...: the next call tells pollers; cleared under the turn */
 
     struct sf_lock turn;   /* guards all up to the next group */
     struct sf_socket base; /* what the pattern sees */
@@ -164,6 +181,13 @@ void sf_socket_watch(struct sifr_socket *s, struct sf_watcher *w);
 
 /* No more. Any thread, even when the socket has been closed meanwhile. */
 void sf_socket_unwatch(struct sifr_socket *s, struct sf_watcher *w);
+
+/* poller.c: a ring / a call tells the pollers' watchers of the socket. With its watch_lock / its turn. */
+void sf_poller_rung(struct sifr_socket *s, struct sf_watcher *w);
+void sf_poller_called(struct sifr_socket *s);
+
+/* Marks the watcher and wakes its waiter. With the watch_lock of the socket. */
+void sf_watcher_ring(struct sf_watcher *w);
 
 /*
  * The caller waits at the leased descriptors no longer: others look for
