@@ -89,6 +89,10 @@ def rows_of_targets(quick):
                     less=True, must=1024, absolute=True, unit="B"))
     rows.append(Row("idle connections", "1,000: CPU", "idle", idle, "server_cpu_us_per_s",
                     less=True, must=100, absolute=True, unit="us/s"))
+    for name, must in (("poll", 20), ("poller", 2)):
+        rows.append(Row("waiting for 1,000 sockets", name, "poll", dict(pattern=name), "mean_us",
+                        less=True, must=must, absolute=True, unit="us",
+                        libs=["sifr", "zmq"] if name == "poll" else ["sifr"]))
     rows.append(Row("connecting at once", "500 peers" if quick else "5,000 peers", "connect",
                     dict(peers=500 if quick else 5000), "seconds", less=True, must=1.5,
                     absolute=True, unit="s"))

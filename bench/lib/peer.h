@@ -64,6 +64,8 @@ struct peer_lib {
 
     /* Waits until one of the sockets may be received from. */
     void (*wait)(struct peer *const peers[], int n);
+    /* The same by a set that is kept, one a thread: gives one that may be. NULL: it has no such thing. */
+    struct peer *(*wait_kept)(struct peer *const peers[], int n);
     /* Forwards from PULL to PUSH until the process is killed. NULL: it cannot. */
     void (*forward)(char in[PEER_ENDPOINT], char out[PEER_ENDPOINT], void (*ready)(void));
 };

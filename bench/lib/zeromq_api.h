@@ -1,6 +1,7 @@
 /*
  * The table of peer.h for a library with the API of ZeroMQ. The including file defines
  *   F(name)  a function or type: sifr_##name    K(name)  a constant: SIFR_##name
+ *   HAS_POLLERS  what fills the slot wait_kept, if there is such a thing
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -171,10 +172,14 @@ static void forward(char in[PEER_ENDPOINT], char out[PEER_ENDPOINT], void (*read
     OK(F(proxy)(front->socket, back->socket, NULL));
 }
 
+#ifndef HAS_POLLERS
+#define HAS_POLLERS NULL
+#endif
+
 #define ZEROMQ_TABLE(library) \
     { \
         .name = library, .begin = begin, .end = end, .open = open_peer, .close = close_peer, \
         .bind = bind_peer, .dial = dial, .nodrop = nodrop, .subscribe = subscribe, \
         .send = send_frame, .recv = recv_frame, .more = more, .keep = keep, .drop = drop, \
-        .wait = wait_peers, .forward = forward, \
+        .wait = wait_peers, .wait_kept = HAS_POLLERS, .forward = forward, \
     }

@@ -50,6 +50,8 @@ try subscriptions sifr count=200 subscriptions=100
 try idle sifr count=20 connections=20 idle=10
 try connect sifr peers=20
 try create sifr count=20
+try poll sifr peers=20 count=200
+try poll sifr peers=20 count=200 pattern=poller
 try keep sifr count=2000 every=100
 
 for source in "$top"/bench/*.c; do

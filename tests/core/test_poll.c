@@ -586,6 +586,83 @@ START_TEST(one_that_is_ready_hides_no_other)
 }
 END_TEST
 
+/* Counts the signals that come. */
+static _Atomic int signals;
+
+static void count_signal(int number)
+{
+    (void)number;
+    signals++;
+}
+
+START_TEST(another_mask_holds_while_it_sleeps_and_then_alone)
+{
+    struct sigaction action = {.sa_handler = count_signal, .sa_flags = SA_RESTART};
+    sigset_t usr1, none, before;
+    sifr_socket_t *a, *b;
+    sifr_pollitem_t item;
+
+    new_link(&a, SIFR_PAIR, &b, SIFR_PAIR, _i);
+    item = item_of(b, IN);
+    signals = 0;
+    sigaction(SIGUSR1, &action, NULL);
+    sigemptyset(&none);
+    sigemptyset(&usr1);
+    sigaddset(&usr1, SIGUSR1);
+    pthread_sigmask(SIG_BLOCK, &usr1, &before);
+
+    pthread_kill(pthread_self(), SIGUSR1); /* waits until it is let in */
+    ck_assert_int_eq(sifr_poll(&item, 1, 10), 0);
+    ck_assert_int_eq(sifr_ppoll(&item, 1, 10, NULL), 0);
+    ck_assert_int_eq(sifr_ppoll(&item, 1, 10, &usr1), 0);
+    ck_assert_int_eq(sifr_ppoll(&item, 1, 0, &none), 0); /* does not sleep */
+    ck_assert_int_eq(signals, 0);
+    ck_fails(sifr_ppoll(&item, 1, -1, &none), EINTR);
+    ck_assert_int_eq(signals, 1);
+    pthread_kill(pthread_self(), SIGUSR1);
+    ck_fails(sifr_ppoll(NULL, 0, -1, &none), EINTR);
+    ck_assert_int_eq(signals, 2);
+
+    pthread_kill(pthread_self(), SIGUSR1); /* is blocked again */
+    ck_assert_int_eq(signals, 2);
+    send_text(a, "x", 0);
+    ck_assert_int_eq(sifr_poll(&item, 1, WAIT_MS), 1);
+    ck_assert_int_eq(sifr_ppoll(&item, 1, -1, &none), 1); /* what is ready goes first */
+    ck_assert_int_eq(signals, 2);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    ck_assert_int_eq(signals, 3);
+    recv_text(b, "x", false);
+}
+END_TEST
+
+static void *send_soon(void *s)
+{
+    poll(NULL, 0, 10);
+    send_text(s, "x", 0);
+    return NULL;
+}
+
+START_TEST(a_message_ends_a_wait_with_another_mask)
+{
+    sifr_socket_t *a, *b;
+    sifr_pollitem_t item;
+    sigset_t none;
+
+    sigemptyset(&none);
+    new_link(&a, SIFR_PAIR, &b, SIFR_PAIR, _i);
+    item = item_of(b, IN);
+    for (int n = 0; n < 5; n++) {
+        pthread_t t = start_thread(send_soon, a);
+
+        ck_assert_int_eq(sifr_ppoll(&item, 1, WAIT_MS, &none), 1);
+        recv_text(b, "x", false);
+        pthread_join(t, NULL);
+    }
+    ck_fails(sifr_ppoll(NULL, -1, 0, &none), EINVAL);
+    ck_fails(sifr_ppoll(NULL, 1, 0, &none), EFAULT);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("poll");
@@ -610,5 +687,7 @@ int main(void)
     tcase_add_loop_test(c, requests_and_answers_are_polled_for, 0, WAYS);
     tcase_add_loop_test(c, a_partner_that_goes_and_comes_is_noticed_by_a_wait, 0, INPROC);
     tcase_add_loop_test(c, one_that_is_ready_hides_no_other, 0, WAYS);
+    tcase_add_loop_test(c, another_mask_holds_while_it_sleeps_and_then_alone, 0, WAYS);
+    tcase_add_loop_test(c, a_message_ends_a_wait_with_another_mask, 0, WAYS);
     return run_suite(s);
 }
