@@ -1357,6 +1357,27 @@ SIFR_API int sifr_socket_monitor(sifr_socket_t *sock, const char *addr, int even
  */
 SIFR_API int sifr_proxy(sifr_socket_t *frontend, sifr_socket_t *backend, sifr_socket_t *capture);
 
+/*
+ * The same, steered by messages of one frame with exactly these bytes:
+ *
+ *   "PAUSE"       forwards nothing until "RESUME"; what comes waits in the sockets up to their marks
+ *   "RESUME"      goes on
+ *   "TERMINATE"   ends
+ *   "STATISTICS"  is answered with 8 frames of a u64 in native byte order each, since the start:
+ *
+ *       frontend: frames received, bytes received, frames sent, bytes sent; backend: the same
+ *
+ *   control  NULL, or a PAIR, SUB, PULL or REP that gets these messages. A REP answers each with an
+ *            empty frame, other than that one. Other messages do nothing
+ * The other arguments are as those of sifr_proxy.
+ *
+ * Returns 0 after "TERMINATE", or -1 with errno as sifr_proxy.
+ *
+ * Threads: any; it keeps the calling thread.
+ */
+SIFR_API int sifr_proxy_steerable(sifr_socket_t *frontend, sifr_socket_t *backend,
+                                  sifr_socket_t *capture, sifr_socket_t *control);
+
 /* ---- Timers ----------------------------------------------------------------------------- */
 
 /* Timers that the program itself looks after, beside a sifr_poll. */

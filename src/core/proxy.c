@@ -1,9 +1,24 @@
-/* The proxy: moves whole messages between two sockets. */
+/* The proxy: moves whole messages between two sockets, and is told what to do by a third. */
 #include <sifr.h>
 
 #include <errno.h>
+#include <stdbool.h>
+#include <string.h>
 
 enum { BURST = 1000 };
+
+/* What has passed through one of the two sockets. */
+struct side {
+    sifr_socket_t *socket;
+    uint64_t parts_in, bytes_in, parts_out, bytes_out;
+};
+
+struct proxy {
+    struct side front, back;
+    sifr_socket_t *capture; /* NULL: none */
+    sifr_socket_t *control; /* NULL: none */
+    bool paused;
+};
 
 /* A copy of the frame for the capture socket. */
 static int capture_frame(sifr_socket_t *to, sifr_msg_t *msg, int flags)
@@ -22,49 +37,59 @@ static int capture_frame(sifr_socket_t *to, sifr_msg_t *msg, int flags)
     return err;
 }
 
+/* Closes the message of a call that failed: -1, with the errno of that. */
+static int give_up(sifr_msg_t *msg)
+{
+    int err = errno;
+
+    sifr_msg_close(msg);
+    errno = err;
+    return -1;
+}
+
 /* One whole message, if there is one: 1, 0 there is none, -1 with errno. */
-static int forward(sifr_socket_t *from, sifr_socket_t *to, sifr_socket_t *capture)
+static int forward(struct side *from, struct side *to, sifr_socket_t *capture)
 {
     sifr_msg_t msg;
     int more, wait = SIFR_DONTWAIT;
 
     sifr_msg_init(&msg);
     do {
-        if (sifr_msg_recv(&msg, from, wait) < 0) {
-            int err = errno;
+        size_t size;
 
-            sifr_msg_close(&msg);
-            errno = err;
-            return wait && err == EAGAIN ? 0 : -1;
+        if (sifr_msg_recv(&msg, from->socket, wait) < 0) {
+            give_up(&msg);
+            return wait && errno == EAGAIN ? 0 : -1;
         }
         wait = 0; /* the rest of a message is there */
         more = sifr_msg_more(&msg) ? SIFR_SNDMORE : 0;
-        if (capture_frame(capture, &msg, more) != 0 || sifr_msg_send(&msg, to, more) < 0) {
-            int err = errno;
-
-            sifr_msg_close(&msg);
-            errno = err;
-            return -1;
-        }
+        size = sifr_msg_size(&msg);
+        from->parts_in++;
+        from->bytes_in += size;
+        if (capture_frame(capture, &msg, more) != 0 || sifr_msg_send(&msg, to->socket, more) < 0)
+            return give_up(&msg);
+        to->parts_out++;
+        to->bytes_out += size;
     } while (more);
     sifr_msg_close(&msg);
     return 1;
 }
 
-static int has(sifr_socket_t *s, int event)
+/* What of `events` the socket has, or -1 with errno. */
+static int has(sifr_socket_t *s, int events)
 {
-    sifr_pollitem_t item = {.socket = s, .events = (short)event};
+    sifr_pollitem_t item = {.socket = s, .events = (short)events};
 
-    return sifr_poll(&item, 1, 0);
+    return sifr_poll(&item, 1, 0) < 0 ? -1 : item.revents;
 }
 
 /* Up to a burst, as long as the destination has room: how many, or -1. */
-static int forward_some(sifr_socket_t *from, sifr_socket_t *to, sifr_socket_t *capture)
+static int forward_some(struct side *from, struct side *to, sifr_socket_t *capture)
 {
     int n = 0;
 
     for (; n < BURST; n++) {
-        int go = has(to, SIFR_POLLOUT);
+        int go = has(to->socket, SIFR_POLLOUT);
 
         if (go > 0)
             go = forward(from, to, capture);
@@ -76,39 +101,155 @@ static int forward_some(sifr_socket_t *from, sifr_socket_t *to, sifr_socket_t *c
     return n;
 }
 
-int sifr_proxy(sifr_socket_t *frontend, sifr_socket_t *backend, sifr_socket_t *capture)
+/* --- Steering ------------------------------------------------------------- */
+
+/*
+ * Sends to the control socket: 1, 0 it cannot be (nobody's answer holds up the proxy), -1 with
+ * errno.
+ */
+static int reply(struct proxy *p, const void *data, size_t size, int flags)
 {
+    if (sifr_send(p->control, data, size, flags | SIFR_DONTWAIT) >= 0)
+        return 1;
+    return errno == EAGAIN || errno == ENOTSUP || errno == SIFR_EFSM ? 0 : -1;
+}
+
+static int reply_statistics(struct proxy *p)
+{
+    const uint64_t numbers[] = {
+        p->front.parts_in, p->front.bytes_in, p->front.parts_out, p->front.bytes_out,
+        p->back.parts_in,  p->back.bytes_in,  p->back.parts_out,  p->back.bytes_out,
+    };
+    enum { N = sizeof numbers / sizeof *numbers };
+    int sent = 1;
+
+    for (int i = 0; i < N && sent > 0; i++)
+        sent = reply(p, &numbers[i], sizeof numbers[i], i + 1 < N ? SIFR_SNDMORE : 0);
+    return sent;
+}
+
+static bool says(sifr_msg_t *msg, const char *command)
+{
+    return sifr_msg_size(msg) == strlen(command) &&
+           memcmp(sifr_msg_data(msg), command, strlen(command)) == 0;
+}
+
+/* Whether the control socket is one that has to be answered. */
+static bool wants_answers(sifr_socket_t *s)
+{
+    int type = -1;
+    size_t size = sizeof type;
+
+    return sifr_getsockopt(s, SIFR_TYPE, &type, &size) == 0 && type == SIFR_REP;
+}
+
+/* Takes one command, if there is one: 1 it says to end, 0, -1 with errno. */
+static int obey(struct proxy *p)
+{
+    bool alone = true, over = false, asked = false;
+    sifr_msg_t msg;
+    int more, wait = SIFR_DONTWAIT;
+
+    sifr_msg_init(&msg);
+    do {
+        if (sifr_msg_recv(&msg, p->control, wait) < 0) {
+            give_up(&msg);
+            return wait && errno == EAGAIN ? 0 : -1;
+        }
+        wait = 0;
+        more = sifr_msg_more(&msg);
+        if (alone && !more) {
+            if (says(&msg, "PAUSE"))
+                p->paused = true;
+            else if (says(&msg, "RESUME"))
+                p->paused = false;
+            over = says(&msg, "TERMINATE");
+            asked = says(&msg, "STATISTICS");
+        }
+        alone = false;
+    } while (more);
+    sifr_msg_close(&msg);
+    if (asked ? reply_statistics(p) < 0 : wants_answers(p->control) && reply(p, NULL, 0, 0) < 0)
+        return -1;
+    return over;
+}
+
+/* --- Running -------------------------------------------------------------- */
+
+/* Forwards what there is. How many messages, or -1. */
+static int forward_both(struct proxy *p)
+{
+    int there = forward_some(&p->front, &p->back, p->capture), back = 0;
+
+    if (there >= 0 && p->front.socket != p->back.socket)
+        back = forward_some(&p->back, &p->front, p->capture);
+    return there < 0 || back < 0 ? -1 : there + back;
+}
+
+/* Adds what the proxy waits for: input, or, of a side with input but no room for it, that room. */
+static int list_waits(struct proxy *p, sifr_pollitem_t *items, bool stuck)
+{
+    struct side *sides[2] = {&p->front, &p->back};
+    int n = 0, n_sides = p->front.socket == p->back.socket ? 1 : 2;
+
+    for (int i = 0; i < n_sides; i++) {
+        sifr_pollitem_t in = {.socket = sides[i]->socket, .events = SIFR_POLLIN};
+
+        if (stuck && has(in.socket, SIFR_POLLIN) > 0)
+            in =
+                (sifr_pollitem_t){.socket = sides[n_sides - 1 - i]->socket, .events = SIFR_POLLOUT};
+        items[n++] = in;
+    }
+    return n;
+}
+
+static int run(struct proxy *p)
+{
+    bool stuck = false; /* there was something, but no room for it */
+
+    for (;;) {
+        sifr_pollitem_t items[3];
+        int n = 0, moved;
+
+        if (!p->paused)
+            n = list_waits(p, items, stuck);
+        if (p->control)
+            items[n++] = (sifr_pollitem_t){.socket = p->control, .events = SIFR_POLLIN};
+        if (sifr_poll(items, n, -1) < 0)
+            return -1;
+        if (p->control && items[n - 1].revents) {
+            int over = obey(p);
+
+            if (over)
+                return over > 0 ? 0 : -1;
+        }
+        if (p->paused)
+            continue;
+        moved = forward_both(p);
+        if (moved < 0)
+            return -1;
+        stuck = moved == 0;
+    }
+}
+
+int sifr_proxy_steerable(sifr_socket_t *frontend, sifr_socket_t *backend, sifr_socket_t *capture,
+                         sifr_socket_t *control)
+{
+    struct proxy p = {.front = {.socket = frontend},
+                      .back = {.socket = backend},
+                      .capture = capture,
+                      .control = control};
+
     if (!frontend || !backend) {
         errno = EFAULT;
         return -1;
     }
     if (capture && has(capture, 0) < 0)
         return -1;
-    for (;;) {
-        sifr_pollitem_t in[2] = {{.socket = frontend, .events = SIFR_POLLIN},
-                                 {.socket = backend, .events = SIFR_POLLIN}};
-        int n = frontend == backend ? 1 : 2, there, back = 0;
+    return run(&p);
+}
 
-        if (sifr_poll(in, n, -1) < 0)
-            return -1;
-        there = forward_some(frontend, backend, capture);
-        if (there >= 0 && n == 2)
-            back = forward_some(backend, frontend, capture);
-        if (there < 0 || back < 0)
-            return -1;
-        if (there + back == 0) { /* there is something, but no room for it: wait for room */
-            sifr_pollitem_t out[2];
-            int n_out = 0;
-
-            if (in[0].revents)
-                out[n_out++] = (sifr_pollitem_t){.socket = backend, .events = SIFR_POLLOUT};
-            if (n == 2 && in[1].revents)
-                out[n_out++] = (sifr_pollitem_t){.socket = frontend, .events = SIFR_POLLOUT};
-            /* Something may come from the side that is not stuck. */
-            if (n_out == 1 && n == 2)
-                out[n_out++] = in[0].revents ? in[1] : in[0];
-            if (sifr_poll(out, n_out, -1) < 0)
-                return -1;
-        }
-    }
+int sifr_proxy(sifr_socket_t *frontend, sifr_socket_t *backend, sifr_socket_t *capture)
+{
+    return sifr_proxy_steerable(frontend, backend, capture, NULL);
 }

@@ -3,7 +3,7 @@
 
 /* A proxy that runs in a thread of its own until the context is shut down. */
 struct proxy {
-    sifr_socket_t *front, *back, *capture;
+    sifr_socket_t *front, *back, *capture, *control;
     pthread_t thread;
     int result, error;
 };
@@ -13,7 +13,7 @@ static void *run(void *arg)
     struct proxy *p = arg;
 
     do
-        p->result = sifr_proxy(p->front, p->back, p->capture);
+        p->result = sifr_proxy_steerable(p->front, p->back, p->capture, p->control);
     while (p->result == -1 && errno == EINTR);
     p->error = errno;
     return NULL;
@@ -177,6 +177,139 @@ START_TEST(it_asks_for_two_sockets)
     ck_fails(sifr_proxy(NULL, s, NULL), EFAULT);
     ck_fails(sifr_proxy(s, NULL, NULL), EFAULT);
     ck_fails(sifr_proxy(NULL, NULL, NULL), EFAULT);
+    ck_fails(sifr_proxy_steerable(NULL, s, NULL, s), EFAULT);
+    ck_fails(sifr_proxy_steerable(s, NULL, NULL, s), EFAULT);
+    drop(s);
+    ck_fails(sifr_proxy(s, new_socket(SIFR_PAIR), NULL), ENOTSOCK);
+    ck_fails(sifr_proxy(new_socket(SIFR_PAIR), new_socket(SIFR_PAIR), s), ENOTSOCK);
+    ck_fails(sifr_proxy_steerable(new_socket(SIFR_PAIR), new_socket(SIFR_PAIR), NULL, s), ENOTSOCK);
+}
+END_TEST
+
+/* A proxy between two PAIRs, and its control socket's other end. */
+struct steered {
+    struct proxy p;
+    sifr_socket_t *a, *b, *control;
+};
+
+static void start_steered(struct steered *s, int proxys_type, int type)
+{
+    s->a = attach(&s->p.front, SIFR_PAIR, SIFR_PAIR, INPROC);
+    s->b = attach(&s->p.back, SIFR_PAIR, SIFR_PAIR, INPROC);
+    s->control = attach(&s->p.control, proxys_type, type, INPROC);
+    if (proxys_type == SIFR_SUB)
+        set_text(s->p.control, SIFR_SUBSCRIBE, "");
+    start(&s->p);
+}
+
+/* The proxy has ended by itself. */
+static void finish_steered(struct steered *s)
+{
+    pthread_join(s->p.thread, NULL);
+    ck_assert_int_eq(s->p.result, 0);
+}
+
+static const int controls[][2] = {
+    {SIFR_PAIR, SIFR_PAIR}, {SIFR_PULL, SIFR_PUSH}, {SIFR_REP, SIFR_REQ}, {SIFR_SUB, SIFR_XPUB}};
+
+/* Says it and waits until it was heard, if one can. */
+static void say(struct steered *s, const char *command)
+{
+    send_text(s->control, command, 0);
+    if (get_int(s->control, SIFR_TYPE) == SIFR_REQ)
+        recv_text(s->control, "", false);
+}
+
+START_TEST(it_pauses_goes_on_and_ends_as_told)
+{
+    struct steered s = {0};
+
+    start_steered(&s, controls[_i][0], controls[_i][1]);
+    if (controls[_i][0] == SIFR_SUB)
+        recv_bytes(s.control, "\1", 1, false);
+    send_parts(s.a, "to", "b");
+    recv_parts(s.b, "to", "b");
+    for (int n = 0; n < 3; n++) {
+        say(&s, "PAUSE");
+        if (controls[_i][0] == SIFR_REP) { /* it is known to have heard */
+            send_parts(s.a, "waits");
+            ck_assert(!readable_within(s.b, 20));
+        } else {
+            send_parts(s.a, "waits");
+        }
+        say(&s, "nonsense");
+        say(&s, "");
+        say(&s, "RESUME ");
+        say(&s, "resume");
+        say(&s, "RESUME");
+        recv_parts(s.b, "waits");
+        send_parts(s.b, "to", "a");
+        recv_parts(s.a, "to", "a");
+    }
+    say(&s, "PAUSE");
+    say(&s, "TERMINATE");
+    finish_steered(&s);
+}
+END_TEST
+
+START_TEST(what_has_several_frames_is_no_command)
+{
+    struct steered s = {0};
+
+    start_steered(&s, SIFR_REP, SIFR_REQ);
+    send_parts(s.control, "TERMINATE", "");
+    recv_text(s.control, "", false);
+    send_parts(s.control, "", "TERMINATE");
+    recv_text(s.control, "", false);
+    send_parts(s.a, "still");
+    recv_parts(s.b, "still");
+    say(&s, "TERMINATE");
+    finish_steered(&s);
+}
+END_TEST
+
+static void expect_statistics(struct steered *s, const uint64_t expected[8])
+{
+    send_text(s->control, "STATISTICS", 0);
+    for (int i = 0; i < 8; i++) {
+        uint64_t number;
+
+        ck_assert_int_eq(sifr_recv(s->control, &number, sizeof number, 0), sizeof number);
+        ck_assert_msg(number == expected[i], "number %d is %lu, not %lu", i, (unsigned long)number,
+                      (unsigned long)expected[i]);
+        ck_assert_int_eq(get_int(s->control, SIFR_RCVMORE), i < 7);
+    }
+}
+
+START_TEST(it_counts_what_passes)
+{
+    struct steered s = {0};
+
+    start_steered(&s, controls[2 * _i][0], controls[2 * _i][1]);
+    expect_statistics(&s, (const uint64_t[8]){0});
+    send_parts(s.a, "123", "", "12345");
+    recv_parts(s.b, "123", "", "12345");
+    send_filled(s.b, 100000, 1, 0);
+    recv_filled(s.a, 100000, 1, false);
+    expect_statistics(&s, (const uint64_t[8]){3, 8, 1, 100000, 1, 100000, 3, 8});
+    say(&s, "PAUSE");
+    expect_statistics(&s, (const uint64_t[8]){3, 8, 1, 100000, 1, 100000, 3, 8});
+    say(&s, "TERMINATE");
+    finish_steered(&s);
+}
+END_TEST
+
+START_TEST(an_answer_nobody_takes_holds_nothing_up)
+{
+    struct steered s = {0};
+
+    start_steered(&s, SIFR_PULL, SIFR_PUSH); /* which cannot answer at all */
+    for (int n = 0; n < 50; n++)
+        send_text(s.control, "STATISTICS", 0);
+    send_parts(s.a, "goes on");
+    recv_parts(s.b, "goes on");
+    send_text(s.control, "TERMINATE", 0);
+    finish_steered(&s);
 }
 END_TEST
 
@@ -191,5 +324,9 @@ int main(void)
     tcase_add_loop_test(c, a_capture_gets_a_copy_of_all, 0, 2);
     tcase_add_loop_test(c, a_socket_may_be_joined_to_itself, 0, TRANSPORTS);
     tcase_add_test(c, it_asks_for_two_sockets);
+    tcase_add_loop_test(c, it_pauses_goes_on_and_ends_as_told, 0, COUNT(controls));
+    tcase_add_test(c, what_has_several_frames_is_no_command);
+    tcase_add_loop_test(c, it_counts_what_passes, 0, 2);
+    tcase_add_test(c, an_answer_nobody_takes_holds_nothing_up);
     return run_suite(s);
 }
