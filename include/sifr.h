@@ -1285,6 +1285,9 @@ SIFR_API int sifr_poller_fd(sifr_poller_t *poller, int *fd);
 #define SIFR_EVENT_HANDSHAKE_FAILED_PROTOCOL 0x2000  /* SIFR_PROTOCOL_ERROR_* */
 #define SIFR_EVENT_HANDSHAKE_FAILED_AUTH 0x4000      /* status 300, 400 or 500 */
 #define SIFR_EVENT_ALL 0xFFFF
+#define SIFR_EVENT_ALL_V1 SIFR_EVENT_ALL
+#define SIFR_EVENT_PIPES_STATS 0x10000 /* messages in the queue out, and in the one in; version 2 */
+#define SIFR_EVENT_ALL_V2 0x1FFFF
 
 /* How a peer broke the protocol. */
 #define SIFR_PROTOCOL_ERROR_ZMTP_UNSPECIFIED 0x10000000
@@ -1336,6 +1339,47 @@ SIFR_API int sifr_poller_fd(sifr_poller_t *poller, int *fd);
  * Threads: any; calls on one socket take turns.
  */
 SIFR_API int sifr_socket_monitor(sifr_socket_t *sock, const char *addr, int events);
+
+/* What an event looks like: as above, or as sifr_socket_monitor_versioned says. */
+#define SIFR_CURRENT_EVENT_VERSION 1
+#define SIFR_CURRENT_EVENT_VERSION_DRAFT 2
+
+/*
+ * The same with a choice of what an event looks like and of the socket that it comes by. In version
+ * 2 it is a message of 4 + N frames; integers are u64 in native byte order:
+ *
+ *   event | N | value 1 | ... | value N | local endpoint | remote endpoint
+ *
+ * N is 1, and 2 for SIFR_EVENT_PIPES_STATS. One of the endpoints is that of version 1: of what was
+ * bound the local one, of what was connected the remote one. The other is empty where it is not
+ * known.
+ *
+ *   events   SIFR_EVENT_* to report, or-ed; those above 0xFFFF need version 2
+ *   version  1 or 2
+ *   type     SIFR_PAIR; SIFR_PUSH, to be read by a PULL; or SIFR_PUB, which drops events that no
+ *            SUB is there for
+ * The other arguments are as those of sifr_socket_monitor.
+ *
+ * Returns 0, or -1 with errno as sifr_socket_monitor; EINVAL also for another version or type.
+ *
+ * Threads: any; calls on one socket take turns.
+ */
+SIFR_API int sifr_socket_monitor_versioned(sifr_socket_t *sock, const char *addr, uint64_t events,
+                                           int version, int type);
+
+/*
+ * Asks the monitor of a socket for one SIFR_EVENT_PIPES_STATS a partner: how many messages wait to
+ * go there, and how many have come from there and are not read.
+ *
+ * Returns 0, or -1 with errno:
+ *   EINVAL    no monitor that wants this event
+ *   EAGAIN    no partners
+ *   ETERM     the context is shutting down
+ *   ENOTSOCK  not an open socket
+ *
+ * Threads: any; calls on one socket take turns.
+ */
+SIFR_API int sifr_socket_monitor_pipes_stats(sifr_socket_t *sock);
 
 /* ---- Proxy ------------------------------------------------------------------------------ */
 

@@ -92,6 +92,7 @@ void sf_conn_unref(struct sf_conn *c)
         sf_buffer_fini(&c->old->stash);
         sf_free(c->old);
     }
+    sf_free(c->far_end);
     sf_free(c);
     sf_socket_unref(s);
 }
@@ -143,10 +144,28 @@ const char *sf_conn_text(const struct sf_conn *c)
     return c->listener ? c->listener->text : c->text;
 }
 
+/* What monitors are told of the other end; it is kept, since a broken stream does not know it. */
+static const char *far_end(struct sf_conn *c, unsigned event)
+{
+    char local[SF_STREAM_NAME_MAX], remote[SF_STREAM_NAME_MAX];
+    const char *far = c->listener ? remote : local;
+
+    if (!c->far_end && c->stream && c->stream->ops->names &&
+        (c->state > SF_CONN_OPENING || event == SIFR_EVENT_CONNECTED) &&
+        sf_monitor_wants_ends(c->socket, event) &&
+        c->stream->ops->names(c->stream, local, remote, sizeof local) == 0)
+        c->far_end = sf_alloc_text(far, strlen(far));
+    return c->far_end;
+}
+
 void sf_conn_event(struct sf_conn *c, unsigned event, uint64_t value)
 {
+    struct sf_ends at = {.local = far_end(c, event), .remote = sf_conn_text(c), .dialed = true};
+
+    if (c->listener)
+        at = (struct sf_ends){.local = at.remote, .remote = at.local};
     if (c->profile->opt.framing != SF_FRAMING_OWN) /* datagrams have no connections */
-        sf_monitor_emit(c->socket, event, value, sf_conn_text(c));
+        sf_monitor_emit(c->socket, event, value, at);
 }
 
 void sf_conn_poke(struct sf_conn *c, uint32_t todo)
@@ -426,9 +445,12 @@ static void disconnected(struct sf_conn *c)
     bool was_ready = c->state == SF_CONN_READY;
     int fd = c->stream ? c->stream->fd : -1;
 
+    far_end(c, SIFR_EVENT_DISCONNECTED);
     drop_stream(c);
     if (fd >= 0)
         sf_conn_event(c, SIFR_EVENT_DISCONNECTED, (uint64_t)fd);
+    sf_free(c->far_end);
+    c->far_end = NULL;
     if (!c->link)
         return;
     sf_recv_abort(c);

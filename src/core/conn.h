@@ -148,6 +148,7 @@ struct sf_conn {
     struct sf_shake *shake;   /* owns, or NULL */
     struct sf_heart *heart;   /* owns, or NULL */
     struct sf_meta *meta;     /* shares */
+    char *far_end;            /* owns; the other end than sf_conn_text, for a monitor that asks; or NULL */
     struct sf_buffer lane;    /* commands of our own: PONG, PING; joins between messages */
     struct sf_old *old;       /* owns, or NULL */
     struct sf_big *big;       /* owns, or NULL */

@@ -27,6 +27,22 @@ void sf_listener_unref(struct sf_listener *l)
     sf_socket_unref(s);
 }
 
+static void emit(struct sf_listener *l, unsigned event, uint64_t value)
+{
+    sf_monitor_emit(l->socket, event, value, (struct sf_ends){.local = l->text});
+}
+
+static void emit_accepted(struct sf_listener *l, struct sf_stream *stream)
+{
+    char local[SF_STREAM_NAME_MAX], remote[SF_STREAM_NAME_MAX];
+    struct sf_ends at = {.local = l->text};
+
+    if (sf_monitor_wants_ends(l->socket, SIFR_EVENT_ACCEPTED) &&
+        stream->ops->names(stream, local, remote, sizeof remote) == 0)
+        at.remote = remote;
+    sf_monitor_emit(l->socket, SIFR_EVENT_ACCEPTED, (uint64_t)stream->fd, at);
+}
+
 static void accept_some(struct sf_watch *w, unsigned events)
 {
     struct sf_listener *l = SF_CONTAINER(w, struct sf_listener, watch);
@@ -37,7 +53,7 @@ static void accept_some(struct sf_watch *w, unsigned events)
         int err = l->acceptor->transport->accept(l->acceptor, &l->profile->opt.stream, &stream);
 
         if (err == 0) {
-            sf_monitor_emit(l->socket, SIFR_EVENT_ACCEPTED, (uint64_t)stream->fd, l->text);
+            emit_accepted(l, stream);
             err = sf_conn_accepted(l, stream);
             if (err)
                 stream->ops->close(stream);
@@ -45,7 +61,7 @@ static void accept_some(struct sf_watch *w, unsigned events)
         }
         if (err == -EAGAIN)
             return;
-        sf_monitor_emit(l->socket, SIFR_EVENT_ACCEPT_FAILED, (uint64_t)-err, l->text);
+        emit(l, SIFR_EVENT_ACCEPT_FAILED, (uint64_t)-err);
         if (err == -ECONNABORTED)
             continue;
         /* No descriptor or memory for it: it stays in the backlog until we look again. */
@@ -73,9 +89,10 @@ static void close_here(struct sf_listener *l)
         sf_loop_unwatch(l->loop, &l->watch);
         l->acceptor->transport->close(l->acceptor);
         l->acceptor = NULL;
-        sf_monitor_emit(l->socket, SIFR_EVENT_CLOSED, fd, l->text);
+        emit(l, SIFR_EVENT_CLOSED, fd);
     }
-    SF_LIST_EACH(it, after, &l->conns) {
+    SF_LIST_EACH(it, after, &l->conns)
+    {
         struct sf_conn *c = SF_CONTAINER(it, struct sf_conn, node);
 
         atomic_store(&c->linger, l->linger);
@@ -119,7 +136,8 @@ int sf_listener_new(struct sf_listener **out, struct sifr_socket *s, struct sf_l
         return -ENOMEM;
     err = e->transport->listen(e, &profile->opt.stream, &l->acceptor);
     if (err) {
-        sf_monitor_emit(s, SIFR_EVENT_BIND_FAILED, (uint64_t)-err, e->text);
+        sf_monitor_emit(s, SIFR_EVENT_BIND_FAILED, (uint64_t)-err,
+                        (struct sf_ends){.local = e->text});
         sf_free(l);
         return err;
     }
@@ -146,7 +164,7 @@ int sf_listener_new(struct sf_listener **out, struct sifr_socket *s, struct sf_l
 void sf_listener_start(struct sf_listener *l)
 {
     sf_listener_ref(l); /* the loop's */
-    sf_monitor_emit(l->socket, SIFR_EVENT_LISTENING, (uint64_t)l->acceptor->fd, l->text);
+    emit(l, SIFR_EVENT_LISTENING, (uint64_t)l->acceptor->fd);
     sf_loop_post(l->loop, &l->start);
 }
 

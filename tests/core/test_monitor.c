@@ -520,6 +520,194 @@ START_TEST(a_monitor_without_reader_is_closed_without_waiting)
 }
 END_TEST
 
+/* ---- Version 2 ----------------------------------------------------------------------------------------------- */
+
+struct event2 {
+    uint64_t number, n_values, values[2];
+    char local[128], remote[128];
+};
+
+static void recv_text_frame(sifr_socket_t *monitor, char text[128], bool more)
+{
+    int size = sifr_recv(monitor, text, 127, 0);
+
+    ck_assert_int_ge(size, 0);
+    text[size] = 0;
+    ck_assert_int_eq(get_int(monitor, SIFR_RCVMORE), more);
+}
+
+static uint64_t recv_number_frame(sifr_socket_t *monitor)
+{
+    uint64_t number;
+
+    ck_assert_int_eq(sifr_recv(monitor, &number, sizeof number, 0), sizeof number);
+    ck_assert_int_eq(get_int(monitor, SIFR_RCVMORE), 1);
+    return number;
+}
+
+static struct event2 recv_event2(sifr_socket_t *monitor)
+{
+    struct event2 e = {0};
+
+    e.number = recv_number_frame(monitor);
+    e.n_values = recv_number_frame(monitor);
+    ck_assert_uint_eq(e.n_values, e.number == SIFR_EVENT_PIPES_STATS ? 2 : 1);
+    for (uint64_t i = 0; i < e.n_values; i++)
+        e.values[i] = recv_number_frame(monitor);
+    recv_text_frame(monitor, e.local, true);
+    recv_text_frame(monitor, e.remote, false);
+    return e;
+}
+
+/* The next event is this one; an endpoint NULL: of this transport. */
+static struct event2 expect2(sifr_socket_t *monitor, uint64_t number, const char *local, const char *remote)
+{
+    struct event2 e = recv_event2(monitor);
+
+    ck_assert_msg(e.number == number, "event 0x%lx instead of 0x%lx", (unsigned long)e.number, (unsigned long)number);
+    if (local)
+        ck_assert_str_eq(e.local, local);
+    else
+        ck_assert_msg(strncmp(e.local, "tcp://127.0.0.1:", 16) == 0, "%s", e.local);
+    if (remote)
+        ck_assert_str_eq(e.remote, remote);
+    else
+        ck_assert_msg(strncmp(e.remote, "tcp://127.0.0.1:", 16) == 0, "%s", e.remote);
+    return e;
+}
+
+static sifr_socket_t *watch2(sifr_socket_t *s, uint64_t events, int type)
+{
+    static const int readers[] = {[SIFR_PAIR] = SIFR_PAIR, [SIFR_PUSH] = SIFR_PULL, [SIFR_PUB] = SIFR_SUB};
+    struct endpoint e = fresh_endpoint(INPROC);
+    sifr_socket_t *monitor = new_socket(readers[type]);
+
+    if (type == SIFR_PUB)
+        set_text(monitor, SIFR_SUBSCRIBE, "");
+    ck_works(sifr_socket_monitor_versioned(s, e.text, events, 2, type));
+    connect_to(monitor, &e);
+    return monitor;
+}
+
+static const int monitor_types[] = {SIFR_PAIR, SIFR_PUSH, SIFR_PUB};
+
+START_TEST(version_2_tells_both_ends)
+{
+    int type = monitor_types[_i];
+    sifr_socket_t *server = new_socket(SIFR_PULL), *client = new_socket(SIFR_PUSH);
+    sifr_socket_t *of_server = watch2(server, SIFR_EVENT_ALL_V2, type);
+    sifr_socket_t *of_client = watch2(client, SIFR_EVENT_ALL_V2, type);
+    struct endpoint e = bind_fresh(server, TCP);
+    struct event2 accepted, connected, other;
+
+    expect2(of_server, SIFR_EVENT_LISTENING, e.text, "");
+    connect_to(client, &e);
+    ck_assert_uint_eq(expect2(of_client, SIFR_EVENT_CONNECT_DELAYED, "", e.text).values[0], EINPROGRESS);
+    connected = expect2(of_client, SIFR_EVENT_CONNECTED, NULL, e.text);
+    accepted = expect2(of_server, SIFR_EVENT_ACCEPTED, e.text, NULL);
+    ck_assert_str_eq(connected.local, accepted.remote);
+    expect2(of_client, SIFR_EVENT_HANDSHAKE_SUCCEEDED, connected.local, e.text);
+    expect2(of_server, SIFR_EVENT_HANDSHAKE_SUCCEEDED, e.text, accepted.remote);
+    drop(client);
+    other = expect2(of_server, SIFR_EVENT_DISCONNECTED, e.text, accepted.remote);
+    ck_assert_uint_eq(other.values[0], accepted.values[0]);
+    expect2(of_client, SIFR_EVENT_MONITOR_STOPPED, "", "");
+    ck_works(sifr_socket_monitor_versioned(server, NULL, 0, 2, type));
+    expect2(of_server, SIFR_EVENT_MONITOR_STOPPED, "", "");
+}
+END_TEST
+
+START_TEST(a_new_connection_has_a_new_far_end)
+{
+    sifr_socket_t *server = new_socket(SIFR_PULL), *client = new_socket(SIFR_PUSH);
+    sifr_socket_t *monitor = watch2(client, SIFR_EVENT_CONNECTED | SIFR_EVENT_DISCONNECTED, SIFR_PAIR);
+    struct endpoint e = bind_fresh(server, TCP);
+    char first[128];
+
+    set_int(client, SIFR_RECONNECT_IVL, 10);
+    connect_to(client, &e);
+    strcpy(first, expect2(monitor, SIFR_EVENT_CONNECTED, NULL, e.text).local);
+    drop(server);
+    expect2(monitor, SIFR_EVENT_DISCONNECTED, first, e.text);
+    server = new_socket(SIFR_PULL);
+    rebind_to(server, &e);
+    ck_assert_str_ne(expect2(monitor, SIFR_EVENT_CONNECTED, NULL, e.text).local, first);
+}
+END_TEST
+
+START_TEST(queues_are_counted_when_asked)
+{
+    sifr_socket_t *a = new_socket(SIFR_DEALER), *b = new_socket(SIFR_DEALER), *monitor;
+    struct endpoint e = fresh_endpoint(TCP);
+    struct event2 stats;
+
+    ck_fails(sifr_socket_monitor_pipes_stats(a), EINVAL);
+    monitor = watch2(a, SIFR_EVENT_ALL_V1, SIFR_PAIR);
+    ck_fails(sifr_socket_monitor_pipes_stats(a), EINVAL);
+    drop(monitor);
+    monitor = watch2(a, SIFR_EVENT_PIPES_STATS, SIFR_PAIR);
+    ck_fails(sifr_socket_monitor_pipes_stats(a), EAGAIN);
+    connect_to(a, &e); /* nobody is there */
+    for (int n = 0; n < 7; n++)
+        send_text(a, "x", 0);
+    ck_works(sifr_socket_monitor_pipes_stats(a));
+    stats = expect2(monitor, SIFR_EVENT_PIPES_STATS, "", e.text);
+    ck_assert(stats.values[0] == 7 && stats.values[1] == 0);
+    bind_to(b, &e);
+    for (int n = 0; n < 5; n++)
+        send_text(b, "y", 0);
+    for (int n = 0; n < 7; n++)
+        recv_text(b, "x", false);
+    eventually((sifr_socket_monitor_pipes_stats(a) == 0 &&
+                (stats = recv_event2(monitor)).values[0] == 0 && stats.values[1] == 5));
+    recv_text(a, "y", false);
+    ck_works(sifr_socket_monitor_pipes_stats(a));
+    ck_assert_uint_eq(recv_event2(monitor).values[1], 4);
+    drop(a);
+    ck_fails(sifr_socket_monitor_pipes_stats(a), ENOTSOCK);
+    ck_fails(sifr_socket_monitor_pipes_stats(NULL), ENOTSOCK);
+}
+END_TEST
+
+START_TEST(what_a_version_has_not_is_refused)
+{
+    sifr_socket_t *s = new_socket(SIFR_PAIR);
+
+    ck_fails(sifr_socket_monitor_versioned(s, "inproc://m", 1, 0, SIFR_PAIR), EINVAL);
+    ck_fails(sifr_socket_monitor_versioned(s, "inproc://m", 1, 3, SIFR_PAIR), EINVAL);
+    ck_fails(sifr_socket_monitor_versioned(s, "inproc://m", 0x10000, 1, SIFR_PAIR), EINVAL);
+    ck_fails(sifr_socket_monitor_versioned(s, "inproc://m", 0x20000, 2, SIFR_PAIR), EINVAL);
+    ck_fails(sifr_socket_monitor_versioned(s, "inproc://m", UINT64_C(1) << 40, 2, SIFR_PAIR), EINVAL);
+    for (int type = 0; type < 11; type++)
+        if (type != SIFR_PAIR && type != SIFR_PUB && type != SIFR_PUSH)
+            ck_fails(sifr_socket_monitor_versioned(s, "inproc://m", 1, 2, type), EINVAL);
+    ck_fails(sifr_socket_monitor_versioned(s, "tcp://127.0.0.1:*", 1, 2, SIFR_PAIR), EPROTONOSUPPORT);
+    ck_fails(sifr_socket_monitor_versioned(s, "inproc://", 1, 2, SIFR_PAIR), EINVAL);
+    ck_fails(sifr_socket_monitor_versioned(NULL, "inproc://m", 1, 2, SIFR_PAIR), ENOTSOCK);
+    ck_works(sifr_socket_monitor_versioned(s, NULL, 0, 2, SIFR_PAIR));
+    ck_works(sifr_socket_monitor_versioned(s, "inproc://m", SIFR_EVENT_ALL_V2, 2, SIFR_PUSH));
+    ck_fails(sifr_bind(new_socket(SIFR_PAIR), "inproc://m"), EADDRINUSE);
+}
+END_TEST
+
+START_TEST(a_push_nobody_reads_keeps_its_events)
+{
+    sifr_socket_t *s = new_socket(SIFR_PULL), *reader = new_socket(SIFR_PULL);
+    struct endpoint name = fresh_endpoint(INPROC), e;
+
+    ck_works(sifr_socket_monitor_versioned(s, name.text, SIFR_EVENT_ALL, 1, SIFR_PUSH));
+    e = bind_fresh(s, TCP);
+    ck_works(sifr_unbind(s, e.text));
+    ck_works(sifr_socket_monitor(s, NULL, 0));
+    ck_works(sifr_socket_monitor_versioned(s, name.text, SIFR_EVENT_ALL, 1, SIFR_PUSH));
+    e = bind_fresh(s, TCP);
+    ck_works(sifr_unbind(s, e.text));
+    connect_to(reader, &name);
+    expect(reader, LISTENING, e.text);
+    expect(reader, CLOSED, e.text);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("monitor");
@@ -546,5 +734,10 @@ int main(void)
     tcase_add_test(c, its_name_is_free_when_the_socket_is_closed);
     tcase_add_loop_test(c, events_nobody_reads_wait_and_hold_nobody_up, 0, 2);
     tcase_add_test(c, a_monitor_without_reader_is_closed_without_waiting);
+    tcase_add_loop_test(c, version_2_tells_both_ends, 0, COUNT(monitor_types));
+    tcase_add_test(c, a_new_connection_has_a_new_far_end);
+    tcase_add_test(c, queues_are_counted_when_asked);
+    tcase_add_test(c, what_a_version_has_not_is_refused);
+    tcase_add_test(c, a_push_nobody_reads_keeps_its_events);
     return run_suite(s);
 }
