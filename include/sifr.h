@@ -1052,6 +1052,23 @@ SIFR_API int sifr_send_const(sifr_socket_t *sock, const void *buf, size_t len, i
  */
 SIFR_API int sifr_recv(sifr_socket_t *sock, void *buf, size_t len, int flags);
 
+/*
+ * Tells whether a message to a certain peer would find room. ROUTER, REP.
+ *
+ *   routing_id  the peer's, as the first frame names it
+ *   size        its size in bytes
+ *
+ * Returns SIFR_POLLOUT, or 0 when its queue is full, or -1 with errno:
+ *   EHOSTUNREACH  no such peer
+ *   ENOTSUP       not one of these socket types
+ *   EINVAL        routing_id is NULL and size is not 0
+ *   ETERM         the context is shutting down
+ *   ENOTSOCK      not an open socket
+ *
+ * Threads: any; calls on one socket take turns.
+ */
+SIFR_API int sifr_socket_get_peer_state(sifr_socket_t *sock, const void *routing_id, size_t size);
+
 /* ---- Polling ---------------------------------------------------------------------------- */
 
 /* What to wait for, and what was found; to be or-ed. */

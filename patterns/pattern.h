@@ -237,6 +237,8 @@ struct sf_pattern {
     int (*recv)(struct sf_socket *s, struct sf_msg *m);
     /* SIFR_POLLIN | SIFR_POLLOUT, exact: may read ahead and drop what recv would drop. */
     int (*events)(struct sf_socket *s);
+    /* SIFR_POLLOUT if the peer with that routing id has room, or 0; -EHOSTUNREACH. NULL: ENOTSUP. */
+    int (*peer_state)(struct sf_socket *s, const void *id, size_t size);
     /* Options of this type alone: 0, -EINVAL (also for those it does not know: core asks first). */
     int (*set)(struct sf_socket *s, int option, const void *value, size_t size);
     int (*get)(struct sf_socket *s, int option, void *value, size_t *size);

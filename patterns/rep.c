@@ -230,6 +230,25 @@ static int rep_set(struct sf_socket *s, int option, const void *value, size_t si
     return -EINVAL;
 }
 
+static bool is_called(const struct sf_peer *p, const void *id, size_t size)
+{
+    const uint8_t *name = p->given_id ? p->given_id : p->id;
+    size_t name_size = p->given_id ? p->given_id_size : p->id_size;
+
+    return name && name_size == size && memcmp(name, id, size) == 0;
+}
+
+static int rep_peer_state(struct sf_socket *s, const void *id, size_t size)
+{
+    SF_LIST_EACH(it, after, &s->peers) {
+        struct sf_peer *p = SF_CONTAINER(it, struct sf_peer, node);
+
+        if (!p->ended && is_called(p, id, size))
+            return sf_peer_room(p) ? SIFR_POLLOUT : 0;
+    }
+    return -EHOSTUNREACH;
+}
+
 const struct sf_pattern sf_pattern_rep = {
     .name = "REP",
     .type = SIFR_REP,
@@ -245,5 +264,6 @@ const struct sf_pattern sf_pattern_rep = {
     .send = rep_send,
     .recv = rep_recv,
     .events = rep_events,
+    .peer_state = rep_peer_state,
     .set = rep_set,
 };

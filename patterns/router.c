@@ -433,6 +433,16 @@ static int router_get(struct sf_socket *s, int option, void *value, size_t *size
     return -EINVAL;
 }
 
+static int router_peer_state(struct sf_socket *s, const void *id, size_t size)
+{
+    struct sf_router *r = s->state;
+    struct sf_peer *p = sf_route_find(&r->route, id, size);
+
+    if (!p || p->ended)
+        return -EHOSTUNREACH;
+    return sf_peer_room(p) ? SIFR_POLLOUT : 0;
+}
+
 const struct sf_pattern sf_pattern_router = {
     .name = "ROUTER",
     .type = SIFR_ROUTER,
@@ -451,6 +461,7 @@ const struct sf_pattern sf_pattern_router = {
     .send = sf_router_send,
     .recv = sf_router_recv,
     .events = sf_router_events,
+    .peer_state = router_peer_state,
     .set = router_set,
     .get = router_get,
 };

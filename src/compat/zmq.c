@@ -237,6 +237,11 @@ int zmq_recv(void *s, void *buf, size_t len, int flags)
     return sifr_recv(s, buf, len, flags);
 }
 
+int zmq_socket_get_peer_state(void *s, const void *routing_id, size_t routing_id_size)
+{
+    return sifr_socket_get_peer_state(s, routing_id, routing_id_size);
+}
+
 int zmq_socket_monitor(void *s, const char *addr, int events)
 {
     return sifr_socket_monitor(s, addr, events);

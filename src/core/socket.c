@@ -1184,6 +1184,21 @@ int sf_socket_events(struct sifr_socket *s)
     return events;
 }
 
+int sifr_socket_get_peer_state(sifr_socket_t *sock, const void *routing_id, size_t size)
+{
+    int err = sf_socket_enter(sock);
+
+    if (err)
+        return answer(err);
+    if (!sock->base.pattern->peer_state)
+        err = -ENOTSUP;
+    else
+        err = !routing_id && size ? -EINVAL
+                                  : sock->base.pattern->peer_state(&sock->base, routing_id, size);
+    sf_socket_leave(sock);
+    return answer(err);
+}
+
 /* --- Endpoints --------------------------------------------------------- */
 
 static void entry_free(struct sf_endpoint_entry *e)

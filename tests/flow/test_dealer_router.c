@@ -529,6 +529,50 @@ START_TEST(messages_tell_of_the_connection_they_came_by)
 }
 END_TEST
 
+START_TEST(the_state_of_each_peer_can_be_asked)
+{
+    static const int others[] = {SIFR_PAIR, SIFR_PUB, SIFR_SUB, SIFR_REQ, SIFR_DEALER, SIFR_PULL, SIFR_PUSH, SIFR_XPUB,
+                                 SIFR_XSUB};
+    int type = _i / TRANSPORTS ? SIFR_REP : SIFR_ROUTER;
+    sifr_socket_t *s = new_socket(type), *dealer = new_socket(SIFR_DEALER);
+    struct endpoint e;
+    int n = 0;
+
+    set_int(s, SIFR_SNDHWM, 5);
+    set_int(dealer, SIFR_RCVHWM, 5);
+    set_text(dealer, SIFR_ROUTING_ID, "it");
+    e = bind_fresh(s, (enum transport)(_i % TRANSPORTS));
+    ck_fails(sifr_socket_get_peer_state(s, "it", 2), EHOSTUNREACH);
+    connect_to(dealer, &e);
+    send_parts(dealer, "", "here");
+    ck_assert(readable(s));
+    ck_assert_int_eq(sifr_socket_get_peer_state(s, "it", 2), SIFR_POLLOUT);
+    ck_fails(sifr_socket_get_peer_state(s, "i", 1), EHOSTUNREACH);
+    ck_fails(sifr_socket_get_peer_state(s, NULL, 0), EHOSTUNREACH);
+    ck_fails(sifr_socket_get_peer_state(s, NULL, 1), EINVAL);
+    if (type == SIFR_ROUTER) {
+        static const char large[50000];
+        int64_t end = now_ms() + WAIT_MS;
+
+        while (sifr_socket_get_peer_state(s, "it", 2) == SIFR_POLLOUT && now_ms() < end) {
+            send_text(s, "it", SIFR_SNDMORE);
+            send_bytes(s, large, sizeof large, 0);
+            n++;
+        }
+        ck_assert_int_eq(sifr_socket_get_peer_state(s, "it", 2), 0);
+        while (n--)
+            ck_assert_int_eq(sifr_recv(dealer, NULL, 0, 0), sizeof large);
+        eventually(sifr_socket_get_peer_state(s, "it", 2) == SIFR_POLLOUT);
+    }
+    drop(dealer);
+    eventually(sifr_socket_get_peer_state(s, "it", 2) == -1);
+    ck_fails(sifr_socket_get_peer_state(s, "it", 2), EHOSTUNREACH);
+    for (int i = 0; i < COUNT(others); i++)
+        ck_fails(sifr_socket_get_peer_state(new_socket(others[i]), "it", 2), ENOTSUP);
+    ck_fails(sifr_socket_get_peer_state(NULL, "it", 2), ENOTSOCK);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("DEALER and ROUTER");
@@ -553,6 +597,7 @@ int main(void)
     tcase_add_loop_test(c, hello_is_the_first_message_to_each_peer, 0, WAYS);
     tcase_add_loop_test(c, a_lost_peer_leaves_its_disconnect_message_and_the_other_side_a_hiccup, 0, TRANSPORTS);
     tcase_add_loop_test(c, messages_tell_of_the_connection_they_came_by, 0, WIRE_WAYS);
+    tcase_add_loop_test(c, the_state_of_each_peer_can_be_asked, 0, 2 * TRANSPORTS);
     c = new_case(s, "turns");
     tcase_add_loop_test(c, a_dealer_sends_in_turn_and_hears_everybody, 0, TRANSPORTS);
     tcase_add_test(c, queued_messages_are_read_from_each_peer_in_turn);
