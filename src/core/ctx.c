@@ -158,7 +158,7 @@ static int set(struct sifr_ctx *c, int option, int value)
     case SIFR_MAX_MSGSZ: c->max_msgsz = value; return 0;
     case SIFR_THREAD_AFFINITY_CPU_ADD: return cpu_add(c, value);
     case SIFR_THREAD_AFFINITY_CPU_REMOVE: return cpu_remove(c, value);
-    case SIFR_ZERO_COPY_RECV: c->zero_copy = value; return 0;
+    case SIFR_ZERO_COPY_RECV: c->zero_copy = value != 0; return 0;
     case SIFR_IPV6: c->ipv6 = value; return 0;
     case SIFR_BLOCKY: c->blocky = value; return 0;
     default: return -EINVAL;
@@ -330,6 +330,7 @@ int sf_ctx_start(struct sifr_ctx *c)
     if (!c->started) {
         err = start_loops(c);
         c->started = err == 0;
+        c->socket_limit = c->max_sockets;
     }
     sf_lock_drop(&c->lock);
     return err;

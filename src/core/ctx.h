@@ -37,6 +37,7 @@ struct sifr_ctx {
     bool prefix_is_text; /* and the number 0 */
     bool ipv6, blocky;
     bool started;           /* the loops run, or are not wanted */
+    int socket_limit;       /* max_sockets, as it was then */
     struct sf_loop **loops; /* owns */
     size_t n_loops;
     struct sf_list sockets; /* struct sifr_socket.node: those with an open handle */

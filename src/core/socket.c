@@ -190,7 +190,7 @@ int sf_socket_new(struct sifr_socket **out, struct sifr_ctx *ctx, int type)
         sf_lock_take(&ctx->lock);
         if (atomic_load(&ctx->terminating))
             err = -SIFR_ETERM;
-        else if (ctx->n_sockets >= ctx->max_sockets)
+        else if (ctx->n_sockets >= ctx->socket_limit)
             err = -EMFILE;
         if (err == 0) {
             ctx->n_sockets++;

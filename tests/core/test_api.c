@@ -124,6 +124,11 @@ START_TEST(as_many_sockets_may_be_open_as_was_set)
         for (int i = 0; i < COUNT(s); i++)
             ck_works(sifr_close(s[i])); /* which frees the place at once */
     }
+    ck_works(sifr_ctx_set(world.ctx, SIFR_MAX_SOCKETS, COUNT(s) + 1)); /* too late: the first one fixed it */
+    ck_assert_int_eq(sifr_ctx_get(world.ctx, SIFR_MAX_SOCKETS), COUNT(s) + 1);
+    for (int i = 0; i < COUNT(s); i++)
+        s[i] = new_socket(SIFR_PAIR);
+    ck_fails_null(sifr_socket(world.ctx, SIFR_PAIR), EMFILE);
 }
 END_TEST
 
