@@ -355,6 +355,7 @@ static int set_device(struct sf_options *o, const void *value, size_t size)
     memset(o->stream.device, 0, sizeof o->stream.device);
     if (size)
         memcpy(o->stream.device, value, size);
+    o->device_size = (uint8_t)size;
     return 0;
 }
 
@@ -393,7 +394,7 @@ static int set_special(struct sifr_socket *s, int option, const void *value, siz
             return -EINVAL;
         o->ipv6 = !n;
         return 0;
-    case SIFR_INVERT_MATCHING: return take_int(&n, value, size); /* means nothing to this type */
+    case SIFR_INVERT_MATCHING: return set_switch(&o->invert, value, size); /* means nothing to this type */
     case SIFR_MULTICAST_LOOP: return set_switch(&o->stream.multicast_loop, value, size);
     case SIFR_LOOPBACK_FASTPATH: return set_switch(&o->loopback_fastpath, value, size);
     case SIFR_HEARTBEAT_TTL: return set_heartbeat_ttl(o, value, size);
@@ -478,6 +479,12 @@ static int give_text(const char *text, void *value, size_t *size)
     return give(text ? text : "", text ? strlen(text) + 1 : 1, value, size);
 }
 
+/* Text that was set, with whatever it had in it, and a 0 behind. */
+static int give_bytes(const struct sf_bytes *b, void *value, size_t *size)
+{
+    return b->data ? give(b->data, b->size + 1, value, size) : give_text("", value, size);
+}
+
 /* SIFR_FD, made on first request. */
 static int give_fd(struct sifr_socket *s, void *value, size_t *size)
 {
@@ -528,16 +535,16 @@ static int get_special(struct sifr_socket *s, int option, void *value, size_t *s
     case SIFR_IN_BATCH_SIZE: return give_int(o->in_batch < 0 ? 8192 : o->in_batch, value, size);
     case SIFR_OUT_BATCH_SIZE: return give_int(o->out_batch < 0 ? 8192 : o->out_batch, value, size);
     case SIFR_IPV4ONLY: return give_int(!o->ipv6, value, size);
-    case SIFR_INVERT_MATCHING: return give_int(0, value, size); /* of a type without use for it */
+    case SIFR_INVERT_MATCHING: return give_int(o->invert, value, size);
     case SIFR_HEARTBEAT_TTL: return give_int(o->heartbeat_ttl, value, size);
     case SIFR_MULTICAST_LOOP: return give_int(o->stream.multicast_loop, value, size);
     case SIFR_LOOPBACK_FASTPATH: return give_int(o->loopback_fastpath, value, size);
     case SIFR_ROUTING_ID: return give(o->id.data, o->id.size, value, size);
     case SIFR_LAST_ENDPOINT: return give_text(s->last_endpoint, value, size);
-    case SIFR_BINDTODEVICE: return give_text(o->stream.device, value, size);
-    case SIFR_SOCKS_PROXY: return give_text((const char *)o->socks_proxy.data, value, size);
-    case SIFR_SOCKS_USERNAME: return give_text((const char *)o->socks_user.data, value, size);
-    case SIFR_SOCKS_PASSWORD: return give_text((const char *)o->socks_password.data, value, size);
+    case SIFR_BINDTODEVICE: return give(o->stream.device, o->device_size + 1u, value, size);
+    case SIFR_SOCKS_PROXY: return give_bytes(&o->socks_proxy, value, size);
+    case SIFR_SOCKS_USERNAME: return give_bytes(&o->socks_user, value, size);
+    case SIFR_SOCKS_PASSWORD: return give_bytes(&o->socks_password, value, size);
     default: return -EINVAL;
     }
 }

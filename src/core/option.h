@@ -32,6 +32,8 @@ struct sf_options {
     int ipv6, backlog, use_fd;
     int rate, recovery_ivl, max_tpdu; /* kept for transports that are not built in */
     bool loopback_fastpath;
+    bool invert;         /* of a type that has no use for it */
+    uint8_t device_size; /* of stream.device, in bytes */
     enum sf_framing framing; /* of a profile */
     int frame_most;          /* of a profile that is SF_FRAMING_BARE: bytes of a frame that is read */
     struct sf_stream_options stream; /* its texts and arrays point into the fields below */

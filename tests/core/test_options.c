@@ -411,6 +411,25 @@ START_TEST(a_device_to_bind_to_is_a_text_of_up_to_16)
 }
 END_TEST
 
+START_TEST(texts_may_have_nuls_within)
+{
+    static const int options[] = {SIFR_BINDTODEVICE, SIFR_SOCKS_PROXY, SIFR_SOCKS_USERNAME, SIFR_SOCKS_PASSWORD};
+    sifr_socket_t *s = new_socket(SIFR_PAIR);
+
+    for (int i = 0; i < COUNT(options); i++) {
+        char text[16];
+        size_t size = sizeof text;
+
+        ck_works(sifr_setsockopt(s, options[i], "a\0b\0", 4));
+        ck_works(sifr_getsockopt(s, options[i], text, &size));
+        ck_assert_uint_eq(size, 5);
+        ck_assert_mem_eq(text, "a\0b\0\0", 6);
+        size = 4;
+        ck_fails(sifr_getsockopt(s, options[i], text, &size), EINVAL);
+    }
+}
+END_TEST
+
 START_TEST(metadata_is_a_name_with_x_and_a_value)
 {
     static const char *const good[] = {"X-a:b", "X-colour:blue", "X-url:http://host", "X-:value"};
@@ -745,6 +764,7 @@ int main(void)
     tcase_add_test(c, a_routing_id_has_1_to_255_bytes);
     tcase_add_test(c, texts_are_read_with_their_nul_and_zeros_behind);
     tcase_add_test(c, a_device_to_bind_to_is_a_text_of_up_to_16);
+    tcase_add_test(c, texts_may_have_nuls_within);
     tcase_add_test(c, metadata_is_a_name_with_x_and_a_value);
     tcase_add_test(c, accept_filters_are_checked_as_they_are_set);
     tcase_add_test(c, messages_of_notice_may_be_set_and_cleared);
