@@ -37,6 +37,7 @@ static struct {
     int count;
     pthread_t helper;         /* a thread that ends with the context */
     bool helped;
+    void (*clean_up)(void);   /* ends what else the program has made, or NULL */
 } trial;
 
 static void lift(void)
@@ -121,6 +122,9 @@ static void stop_context(void)
     if (trial.ctx)
         ck_works(sifr_ctx_term(trial.ctx));
     trial.ctx = NULL;
+    if (trial.clean_up)
+        trial.clean_up();
+    trial.clean_up = NULL;
 }
 
 /* How many descriptors are open. */

@@ -95,21 +95,29 @@ void __wrap_sf_free_pages(void *p, size_t size)
     __real_sf_free_pages(p, size);
 }
 
-/* Contexts and sockets of which the library keeps the memory for later: more than a trial needs. */
+/* Contexts, sockets and their like of which the library keeps the memory for later: more than a trial needs. */
 static void stock_up(void)
 {
     enum { CONTEXTS = 20, SOCKETS = 200 };
     sifr_ctx_t *ctx[CONTEXTS];
     sifr_socket_t *s[SOCKETS];
+    sifr_poller_t *pollers[CONTEXTS];
+    sifr_timers_t *timers[CONTEXTS];
 
-    for (int i = 0; i < CONTEXTS; i++)
+    for (int i = 0; i < CONTEXTS; i++) {
         ck_assert_ptr_nonnull(ctx[i] = sifr_ctx_new());
+        ck_assert_ptr_nonnull(pollers[i] = sifr_poller_new());
+        ck_assert_ptr_nonnull(timers[i] = sifr_timers_new());
+    }
     for (int i = 0; i < SOCKETS; i++)
         ck_assert_ptr_nonnull(s[i] = sifr_socket(ctx[0], SIFR_PAIR));
     for (int i = 0; i < SOCKETS; i++)
         ck_works(sifr_close(s[i]));
-    for (int i = 0; i < CONTEXTS; i++)
+    for (int i = 0; i < CONTEXTS; i++) {
         ck_works(sifr_ctx_term(ctx[i]));
+        ck_works(sifr_poller_destroy(&pollers[i]));
+        ck_works(sifr_timers_destroy(&timers[i]));
+    }
 }
 
 /* Waits until the library has no more than before. */
@@ -782,6 +790,90 @@ static void datagrams(int unused)
     ck_works(sifr_msg_close(&m));
 }
 
+static sifr_poller_t *kept;
+
+static void end_kept(void)
+{
+    ck_works(sifr_poller_destroy(&kept));
+}
+
+static void kept_polled(int unused)
+{
+    enum { N = 20 };
+    sifr_socket_t *push[N], *pull[N];
+    sifr_poller_event_t events[N];
+
+    (void)unused;
+    TRY_NULL(kept = sifr_poller_new());
+    trial.clean_up = end_kept;
+    start_context();
+    for (int i = 0; i < N; i++) {
+        push[i] = start_socket(SIFR_PUSH);
+        pull[i] = start_socket(SIFR_PULL);
+        meet(push[i], pull[i], 2 * INPROC);
+        TRY(sifr_poller_add(kept, pull[i], pull[i], SIFR_POLLIN));
+        ck_assert_int_eq(sifr_poller_size(kept), i + 1);
+    }
+    TRY(sifr_poller_add_fd(kept, 0, NULL, 0));
+    for (int i = 0; i < N; i += 3)
+        TRY(sifr_send(push[i], "x", 1, 0));
+    ck_assert_int_eq(sifr_poller_wait_all(kept, events, N, WAIT_MS), (N + 2) / 3);
+    for (int i = 0; i < N; i += 3)
+        ck_assert_ptr_eq(events[i / 3].socket, pull[i]);
+    for (int i = 0; i < N; i++)
+        ck_works(sifr_poller_remove(kept, pull[i]));
+}
+
+static sifr_timers_t *timed;
+
+static void end_timed(void)
+{
+    ck_works(sifr_timers_destroy(&timed));
+}
+
+static void run_nothing(int id, void *arg)
+{
+    (void)id, (void)arg;
+}
+
+static void tools(int unused)
+{
+    sifr_counter_t *counter;
+    sifr_stopwatch_t *watch;
+
+    (void)unused;
+    TRY_NULL(timed = sifr_timers_new());
+    trial.clean_up = end_timed;
+    for (int i = 1; i < 50; i++) {
+        int id;
+
+        while ((id = sifr_timers_add(timed, 0, run_nothing, NULL)) == -1)
+            again("sifr_timers_add", __LINE__);
+        ck_assert_int_eq(id, i);
+    }
+    ck_works(sifr_timers_execute(timed));
+    TRY_NULL(counter = sifr_atomic_counter_new());
+    sifr_atomic_counter_destroy(&counter);
+    TRY_NULL(watch = sifr_stopwatch_start());
+    sifr_stopwatch_stop(watch);
+}
+
+static void monitored_at_both_ends(int unused)
+{
+    struct endpoint name = fresh_endpoint(INPROC);
+    sifr_socket_t *s, *monitor;
+
+    (void)unused;
+    start_context();
+    s = start_socket(SIFR_PULL);
+    monitor = start_socket(SIFR_PULL);
+    TRY(sifr_socket_monitor_versioned(s, name.text, SIFR_EVENT_ALL_V2, 2, SIFR_PUSH));
+    join(monitor, &name);
+    meet(s, start_socket(SIFR_PUSH), 2 * TCP);
+    sifr_socket_monitor_pipes_stats(s); /* the partner has come or not */
+    TRY(sifr_socket_monitor(s, NULL, 0));
+}
+
 /* ---- The first of all ------------------------------------------------------------------------ */
 
 START_TEST(the_first_context_and_socket_may_fail)
@@ -859,6 +951,9 @@ static const struct {
     {topics, 2 * TCP},
     {topics, 2 * INPROC + 1},
     {monitored, 0},
+    {monitored_at_both_ends, 0},
+    {kept_polled, 0},
+    {tools, 0},
     {many_polled, 0},
     {forwarded, 0},
     {options, 0},
