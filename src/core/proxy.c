@@ -83,13 +83,17 @@ static int has(sifr_socket_t *s, int events)
     return sifr_poll(&item, 1, 0) < 0 ? -1 : item.revents;
 }
 
-/* Up to a burst, as long as the destination has room: how many, or -1. */
+/*
+ * Up to a burst, as long as the destination has room: how many, or -1. A REP that is joined to
+ * itself has room when it has read.
+ */
 static int forward_some(struct side *from, struct side *to, sifr_socket_t *capture)
 {
+    bool alone = from->socket == to->socket;
     int n = 0;
 
     for (; n < BURST; n++) {
-        int go = has(to->socket, SIFR_POLLOUT);
+        int go = alone ? 1 : has(to->socket, SIFR_POLLOUT);
 
         if (go > 0)
             go = forward(from, to, capture);
@@ -195,9 +199,8 @@ static int list_waits(struct proxy *p, sifr_pollitem_t *items, bool stuck)
     for (int i = 0; i < n_sides; i++) {
         sifr_pollitem_t in = {.socket = sides[i]->socket, .events = SIFR_POLLIN};
 
-        if (stuck && has(in.socket, SIFR_POLLIN) > 0)
-            in =
-                (sifr_pollitem_t){.socket = sides[n_sides - 1 - i]->socket, .events = SIFR_POLLOUT};
+        if (stuck && n_sides == 2 && has(in.socket, SIFR_POLLIN) > 0)
+            in = (sifr_pollitem_t){.socket = sides[1 - i]->socket, .events = SIFR_POLLOUT};
         items[n++] = in;
     }
     return n;

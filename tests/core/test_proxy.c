@@ -170,6 +170,21 @@ START_TEST(a_socket_may_be_joined_to_itself)
 }
 END_TEST
 
+START_TEST(a_rep_joined_to_itself_answers_with_the_question)
+{
+    struct proxy p = {0};
+    sifr_socket_t *req = attach(&p.front, SIFR_REP, SIFR_REQ, (enum transport)_i);
+
+    p.back = p.front;
+    start(&p);
+    for (int n = 0; n < 100; n++) {
+        send_bytes(req, &n, sizeof n, 0);
+        recv_bytes(req, &n, sizeof n, false);
+    }
+    finish(&p);
+}
+END_TEST
+
 START_TEST(it_asks_for_two_sockets)
 {
     sifr_socket_t *s = new_socket(SIFR_PAIR);
@@ -323,6 +338,7 @@ int main(void)
     tcase_add_loop_test(c, a_slow_reader_slows_the_writer_and_nothing_is_lost, 0, TRANSPORTS);
     tcase_add_loop_test(c, a_capture_gets_a_copy_of_all, 0, 2);
     tcase_add_loop_test(c, a_socket_may_be_joined_to_itself, 0, TRANSPORTS);
+    tcase_add_loop_test(c, a_rep_joined_to_itself_answers_with_the_question, 0, TRANSPORTS);
     tcase_add_test(c, it_asks_for_two_sockets);
     tcase_add_loop_test(c, it_pauses_goes_on_and_ends_as_told, 0, COUNT(controls));
     tcase_add_test(c, what_has_several_frames_is_no_command);
