@@ -130,6 +130,10 @@ START_TEST(what_is_no_socket_is_told)
     fails(zmq_socket_monitor_versioned(h, "inproc://x", ZMQ_EVENT_ALL, 2, ZMQ_PAIR), ENOTSOCK);
     fails(zmq_socket_monitor_pipes_stats(h), ENOTSOCK);
     fails(zmq_socket_get_peer_state(h, "x", 1), ENOTSOCK);
+    fails(zmq_join(h, "x"), ENOTSOCK);
+    fails(zmq_leave(h, "x"), ENOTSOCK);
+    fails_with(zmq_connect_peer(h, "inproc://x"), 0, ENOTSOCK);
+    fails(zmq_disconnect_peer(h, 1), ENOTSOCK);
     fails(zmq_poller_add(poller, h, NULL, ZMQ_POLLIN), ENOTSOCK);
     fails(zmq_poller_modify(poller, h, ZMQ_POLLIN), ENOTSOCK);
     fails(zmq_poller_remove(poller, h), ENOTSOCK);
@@ -215,7 +219,17 @@ START_TEST(what_is_no_message_is_told)
         fails_with(zmq_msg_more(m), 0, EFAULT);
         fails(zmq_msg_get(m, ZMQ_MORE), EFAULT);
         fails_with(zmq_msg_gets(m, "Socket-Type"), NULL, EFAULT);
+        fails(zmq_msg_set_routing_id(m, 1), EFAULT);
+        fails_with(zmq_msg_routing_id(m), 0, EFAULT);
+        fails(zmq_msg_set_group(m, "x"), EFAULT);
+        fails_with(zmq_msg_group(m), NULL, EFAULT);
     }
+    fails(zmq_msg_set_routing_id(&good, 0), EINVAL);
+    ck_assert_int_eq(zmq_msg_set_routing_id(&good, 7), 0);
+    ck_assert_uint_eq(zmq_msg_routing_id(&good), 7);
+    ck_assert_str_eq(zmq_msg_group(&good), "");
+    ck_assert_int_eq(zmq_msg_set_group(&good, "group"), 0);
+    ck_assert_str_eq(zmq_msg_group(&good), "group");
     fails(zmq_msg_set(&good, ZMQ_MORE, 1), EINVAL);
     fails(zmq_msg_get(&good, 99), EINVAL);
     fails_with(zmq_msg_gets(&good, "Socket-Type"), NULL, EINVAL);
