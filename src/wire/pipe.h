@@ -215,7 +215,7 @@ int sf_pipe_get_brief(struct sf_pipe *p, struct sf_msg *m, bool *credit);
 /* Says "wake me": true when there is still nothing, false when there is after all. `*credit` as above. */
 bool sf_pipe_sleep(struct sf_pipe *p, bool *credit);
 
-/* Having slept: whom a log's writer wakes, if the reader stands in an open window; or NULL. */
+/* Having slept: whom a log's writer wakes, if the reader stands in a window; or NULL. */
 struct sf_sleeper *sf_pipe_sleeper(const struct sf_pipe *p);
 
 /* Gathers what is to be sent next: number of iovecs, at most n, `*bytes` in all, at most about `limit`. */

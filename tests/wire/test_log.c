@@ -488,6 +488,28 @@ START_TEST(without_memory_a_message_is_not_there_at_all)
 }
 END_TEST
 
+/* So its loop lists it as a sleeper of the log, though it looks only after the window's end. */
+START_TEST(who_slept_before_the_end_of_its_window_is_the_logs_to_wake)
+{
+    bool credit;
+
+    begin();
+    open_at(0);
+    put("a", false);
+    ck_next(0, "a");
+    ck_assert(sf_pipe_sleep(w.pipes[0], &credit));
+    put("b", false);
+    sf_log_close(w.pipes[0]);
+    ck_assert_ptr_eq(sf_pipe_sleeper(w.pipes[0]), &w.sleeper);
+    sf_log_wake(w.log);
+    ck_assert_int_eq(w.woken, 1);
+    ck_next(0, "b");
+    ck_assert(sf_pipe_sleep(w.pipes[0], &credit));
+    ck_assert_ptr_null(sf_pipe_sleeper(w.pipes[0]));
+    end();
+}
+END_TEST
+
 START_TEST(who_sleeps_in_a_window_is_woken_once)
 {
     bool credit;
@@ -741,6 +763,7 @@ int main(void)
     tcase_add_test(c, only_what_windows_show_is_kept);
     tcase_add_test(c, who_has_come_to_the_end_of_a_window_keeps_nothing);
     tcase_add_test(c, without_memory_a_message_is_not_there_at_all);
+    tcase_add_test(c, who_slept_before_the_end_of_its_window_is_the_logs_to_wake);
     tcase_add_test(c, who_sleeps_in_a_window_is_woken_once);
     tcase_add_test(c, readers_follow_a_writer_who_opens_and_closes_as_he_likes);
     suite_add_tcase(suite, c);
