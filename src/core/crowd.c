@@ -44,7 +44,13 @@ struct flock {
     struct sf_task task;
     struct sf_list node;     /* in sf_crowd.flocks; the crowd's */
     struct sf_list waiting;  /* struct sf_conn.dozing; the loop's */
-    _Atomic int posted;      /* the task has not begun */
+    struct sf_list turn;     /* the same: those that were woken and have not been served; the loop's */
+    _Atomic int posted;      /* POSTED, NEWS */
+};
+
+enum {
+    POSTED = 1, /* the task has not begun */
+    NEWS = 2,   /* since it began last, there was a wake-up for those that wait */
 };
 
 struct sf_member {
@@ -94,31 +100,32 @@ static void splice(struct sf_list *to, struct sf_list *from)
     sf_list_init(from);
 }
 
-static void flock_wake(struct sf_sleeper *s);
+static void post_flock(struct flock *f, int why)
+{
+    if (atomic_fetch_or(&f->posted, why) & POSTED)
+        return;
+    sf_sleeper_ref(&f->sleeper);
+    sf_loop_post(f->loop, &f->task);
+}
 
 /*
- * In the loop: those who wait now; who sleeps again meanwhile waits for the
- * next time. After some the others of the loop come first.
+ * In the loop: those who waited when there was news; who sleeps again meanwhile
+ * waits for the next. After some the others of the loop come first.
  */
 static void run_flock(struct sf_task *t)
 {
     struct flock *f = SF_CONTAINER(t, struct flock, task);
-    struct sf_list now;
 
-    atomic_store(&f->posted, 0);
-    sf_list_init(&now);
-    splice(&now, &f->waiting);
-    for (int i = 0; i < TURN_CONNS && !sf_list_empty(&now); i++) {
-        struct sf_conn *c = SF_CONTAINER(now.next, struct sf_conn, dozing);
+    if (atomic_exchange(&f->posted, 0) & NEWS)
+        splice(&f->turn, &f->waiting);
+    for (int i = 0; i < TURN_CONNS && !sf_list_empty(&f->turn); i++) {
+        struct sf_conn *c = SF_CONTAINER(f->turn.next, struct sf_conn, dozing);
 
         sf_crowd_forget(c);
         sf_conn_drain(c);
     }
-    if (!sf_list_empty(&now)) {
-        splice(&now, &f->waiting);
-        splice(&f->waiting, &now);
-        flock_wake(sf_sleeper_ref(&f->sleeper));
-    }
+    if (!sf_list_empty(&f->turn))
+        post_flock(f, POSTED);
     sf_sleeper_unref(&f->sleeper); /* the post's */
 }
 
@@ -126,14 +133,10 @@ static void flock_wake(struct sf_sleeper *s)
 {
     struct flock *f = flock_of(s);
 
-    if (f->loop) {
-        if (!atomic_exchange(&f->posted, 1)) {
-            sf_loop_post(f->loop, &f->task); /* it has the reference now */
-            return;
-        }
-    } else if (f->link) {
+    if (f->loop)
+        post_flock(f, POSTED | NEWS);
+    else if (f->link)
         sf_link_wake_reader(f->link);
-    }
     sf_sleeper_unref(s);
 }
 
@@ -151,6 +154,7 @@ static struct flock *flock_new(struct sf_link *l)
     f->link = l->conn ? NULL : l;
     sf_list_init(&f->node);
     sf_list_init(&f->waiting);
+    sf_list_init(&f->turn);
     return f;
 }
 

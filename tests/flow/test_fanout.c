@@ -1,5 +1,6 @@
 /* One publisher, many subscribers: each gets exactly his own, whoever else is there. */
 #include <stdatomic.h>
+#include <sys/resource.h>
 
 #include "support.h"
 
@@ -155,6 +156,44 @@ START_TEST(hundreds_get_exactly_what_they_asked_for)
         recv_nothing(subs[i]);
         ck_works(sifr_close(subs[i]));
     }
+}
+END_TEST
+
+static double cpu_seconds(void)
+{
+    struct rusage u;
+
+    getrusage(RUSAGE_SELF, &u);
+    return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) +
+           (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
+}
+
+/* They are served some at a time; the last of them ends it. */
+START_TEST(when_all_have_all_the_publisher_rests)
+{
+    const struct timespec moment = {.tv_nsec = 300000000};
+    sifr_socket_t *pub = new_pub(), *subs[OVER_TCP];
+    struct endpoint at = bind_fresh(pub, TCP);
+    double before;
+
+    for (int i = 0; i < OVER_TCP; i++) {
+        subs[i] = sifr_socket(world.ctx, SIFR_SUB);
+        ck_assert_ptr_nonnull(subs[i]);
+        set_int(subs[i], SIFR_RCVTIMEO, WAIT_MS);
+        ck_works(sifr_setsockopt(subs[i], SIFR_SUBSCRIBE, "", 0));
+        connect_to(subs[i], &at);
+    }
+    await_requests(pub, OVER_TCP);
+    for (int n = 0; n < 3; n++) {
+        send_text(pub, "news", 0);
+        for (int i = 0; i < OVER_TCP; i++)
+            recv_text(subs[i], "news", 0);
+    }
+    before = cpu_seconds();
+    nanosleep(&moment, NULL);
+    ck_assert_double_lt(cpu_seconds() - before, 0.15);
+    for (int i = 0; i < OVER_TCP; i++)
+        ck_works(sifr_close(subs[i]));
 }
 END_TEST
 
@@ -455,6 +494,7 @@ int main(void)
     TCase *c = new_case(s, "many");
 
     tcase_add_test(c, hundreds_get_exactly_what_they_asked_for);
+    tcase_add_test(c, when_all_have_all_the_publisher_rests);
     c = new_case(s, "marks");
     tcase_add_loop_test(c, a_slow_one_has_gaps_and_the_fast_ones_have_none, 0, 2);
     tcase_add_test(c, at_the_mark_the_oldest_are_kept);
