@@ -29,7 +29,7 @@ void sf_fanout_give(struct sf_socket *s, struct sf_fanout *f, struct sf_peer *p,
 static inline void sf_fanout_offer(struct sf_socket *s, struct sf_fanout *f, struct sf_peer *p,
                                    struct sf_msg *m, bool more)
 {
-    if (sf_peer_room(p))
+    if (sf_peer_room(p) || sf_peer_make_room(p))
         sf_fanout_give(s, f, p, m, more);
     else
         sf_drop(s, SF_DROP_NO_ROOM);

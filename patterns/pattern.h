@@ -94,6 +94,12 @@ static inline enum sf_drop sf_drop_of(int err)
 bool sf_peer_room(struct sf_peer *p);
 
 /*
+ * There is no room: writes some of what the peer's queue holds at once, if this call may (of many
+ * calls in a row few do, so that a send that never waits is brief). Whether there is room now.
+ */
+bool sf_peer_make_room(struct sf_peer *p);
+
+/*
  * Appends one frame, `more`: others follow. Shares large bytes, `m` is left as
  * it is. 0, -ENOMEM (the message so far is taken back), -EPIPE when the peer
  * has ended (the same).

@@ -213,6 +213,7 @@ void sf_conn_drop(struct sf_conn *c)
         return;
     c->direct = c->state == SF_CONN_READY && sf_send_framed(c) && !c->lane.size && !c->staged &&
                 !c->wants_write && !c->write_dead && !c->closing && !c->dying;
+    atomic_store_explicit(&c->blocked, c->wants_write, memory_order_relaxed);
     sf_lock_drop(&c->writer);
 }
 

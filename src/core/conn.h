@@ -135,6 +135,7 @@ struct sf_conn {
     _Atomic uint32_t later;  /* SF_TODO_... that wait for a token */
     _Atomic uint8_t reader;   /* SF_READER_... */
     _Atomic bool lease_again; /* asked for when it could not be leased: to be asked again */
+    _Atomic bool blocked;     /* the kernel took no more, and the loop sees when it does */
     _Atomic bool streaming;   /* the socket sends without pause: the loop looks again and again */
 
     /* The loop's. */
@@ -245,6 +246,7 @@ void sf_send_flush(struct sf_conn *c);
 void sf_send_soon(struct sf_soon *s); /* a tick of one that streams */
 /* With the writer's token: 0 all is out, -EAGAIN, -errno. */
 int sf_send_some(struct sf_conn *c, struct sf_link *l);
+int sf_send_batch(struct sf_conn *c, struct sf_link *l); /* one write of it: 1 went on, or as that */
 bool sf_send_framed(const struct sf_conn *c); /* the peer's framing is that of our pipes */
 /* As writev, at most OUT_BATCH_SIZE: shortens v. */
 ssize_t sf_send_write(struct sf_conn *c, struct iovec *v);

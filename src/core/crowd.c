@@ -27,6 +27,7 @@
  */
 #include "base/alloc.h"
 #include "core/conn.h"
+#include "core/lease.h"
 #include "core/socket.h"
 #include "wire/log.h"
 
@@ -35,6 +36,7 @@
 enum {
     MARK_MIN = 64,   /* with a lower mark windows would be short against the chunks they keep */
     TURN_CONNS = 64, /* of a flock are served at a time */
+    HELP_LOOKS = 4,  /* at full members, at a message */
 };
 
 struct flock {
@@ -451,12 +453,31 @@ bool sf_crowd_room(struct sf_crowd *c)
     return true;
 }
 
+/* Some of those that are full are given room, if the call may. */
+static void help_full(struct sf_crowd *c)
+{
+    for (int i = 0; i < HELP_LOOKS && !sf_list_empty(&c->full); i++) {
+        struct sf_member *m = SF_CONTAINER(c->full.next, struct sf_member, node);
+
+        if (sf_direct_make_room(m->link)) {
+            become(c, m, SHUT);
+        } else { /* the others first, next time */
+            sf_list_remove(&m->node);
+            sf_list_push(&c->full, &m->node);
+        }
+    }
+}
+
 /* Opens and closes windows, so that those are open whose pipes have room (and there is memory). */
 static void begin(struct sf_crowd *c, size_t size, uint64_t *drops)
 {
-    while (limit_reached(c))
-        if (!still_has_room(c, c->heap[0]))
-            become(c, c->heap[0], FULL);
+    while (limit_reached(c)) {
+        struct sf_member *m = c->heap[0];
+
+        if (!still_has_room(c, m) && !(sf_direct_make_room(m->link) && still_has_room(c, m)))
+            become(c, m, FULL);
+    }
+    help_full(c);
     SF_LIST_EACH(it, after, &c->shut) {
         struct sf_member *m = SF_CONTAINER(it, struct sf_member, node);
 

@@ -29,6 +29,8 @@ enum {
     SPIN_SKIP_MAX = 512,
     RUSH = 8,             /* waits that make a receiver too fast for its sender, when */
     RUSH_NS = 2000,       /* so little passes from one to the next for each of its calls; */
+    HELP_EVERY = 16,      /* of so many calls in a row that find no room one writes, */
+    HELP_MOST = 4,        /* so often */
     GATHER_NS = 8000,     /* then so much later it looks */
 };
 
@@ -91,6 +93,41 @@ void sf_direct_sent(struct sf_link *l)
     }
     s->asked = write_out(c, l, true);
     s->write_end_ns = sf_clock_ns();
+}
+
+/* Whether the call may write for a full queue. */
+static bool may_help(struct sifr_socket *s)
+{
+    uint64_t call = atomic_load_explicit(&s->calls, memory_order_relaxed);
+
+    if (s->help_call != call) {
+        if (call - s->help_call < HELP_EVERY)
+            return false;
+        s->help_call = call;
+        s->helped = 0;
+    }
+    return s->helped < HELP_MOST;
+}
+
+bool sf_direct_make_room(struct sf_link *l)
+{
+    struct sf_conn *c = l->conn;
+    int err = 0;
+
+    if (!c || atomic_load_explicit(&c->blocked, memory_order_relaxed) || !may_help(l->socket) ||
+        !sf_lock_try(&c->writer))
+        return false;
+    if (c->direct) {
+        l->socket->helped++;
+        err = sf_send_batch(c, l);
+        if (err == -EAGAIN)
+            atomic_store_explicit(&c->blocked, true, memory_order_relaxed);
+    }
+    sf_lock_drop(&c->writer);
+    look_later(c);
+    if (err < 0)
+        sf_conn_poke(c, SF_TODO_DRAIN);
+    return sf_pipe_has_room(l->out);
 }
 
 bool sf_direct_drain(struct sifr_socket *s)

@@ -19,6 +19,12 @@ enum { SF_LEASES_MAX = 16 }; /* connections of a call that reads by itself */
 /* A message was put into the link's out-pipe: writes it, or leaves it to the loop. */
 void sf_direct_sent(struct sf_link *l);
 
+/*
+ * For who would drop a message: writes some of what the link's full out-pipe holds, if the kernel
+ * may take it and few of the calls before have done the same. Whether there is room now.
+ */
+bool sf_direct_make_room(struct sf_link *l);
+
 /* Writes what the full out-pipes hold. Whether anything changed. */
 bool sf_direct_drain(struct sifr_socket *s);
 

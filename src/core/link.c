@@ -184,6 +184,11 @@ bool sf_peer_room(struct sf_peer *p)
     return !p->ended && (sf_pipe_surely_has_room(out) || sf_pipe_has_room(out));
 }
 
+bool sf_peer_make_room(struct sf_peer *p)
+{
+    return !p->ended && sf_direct_make_room(sf_link_of(p));
+}
+
 int sf_peer_put(struct sf_peer *p, struct sf_msg *m, bool more)
 {
     struct sf_link *l = sf_link_of(p);

@@ -286,6 +286,11 @@ void sf_send_soon(struct sf_soon *s)
 
 /* ═══ above: the loop; below: a call on the socket, which has its turn and the writer's token ═══ */
 
+int sf_send_batch(struct sf_conn *c, struct sf_link *l)
+{
+    return flush_chunks(c, l, BATCH_BYTES, true);
+}
+
 int sf_send_some(struct sf_conn *c, struct sf_link *l)
 {
     int n;
