@@ -183,7 +183,7 @@ enum {
     SF_PATTERN_ENVELOPE = 16, /* the reader checks for the REQ envelope */
     SF_PATTERN_CONFLATES = 32, /* honours SIFR_CONFLATE */
     SF_PATTERN_NO_LINGER = 64, /* linger starts as 0 (SUB, XSUB) */
-    SF_PATTERN_FANOUT = 256, /* sends to many: the loops write, one wake-up for all */
+    SF_PATTERN_FANOUT = 256, /* sends to many: it writes to a few that are idle, the loops to the rest */
     SF_PATTERN_ONCE = 128,    /* a second connect to the same text is a no-op (SUB PUB REQ DEALER) */
     SF_PATTERN_HELLO = 512,   /* says SIFR_HELLO_MSG to each new peer */
     SF_PATTERN_FAREWELL = 1024, /* receives SIFR_DISCONNECT_MSG in place of an accepted peer that went */

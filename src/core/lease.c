@@ -29,6 +29,7 @@ enum {
     SPIN_SKIP_MAX = 512,
     RUSH = 8,             /* waits that make a receiver too fast for its sender, when */
     RUSH_NS = 2000,       /* so little passes from one to the next for each of its calls; */
+    WRITE_MOST = 2,       /* idle peers to which one call writes */
     HELP_EVERY = 16,      /* of so many calls in a row that find no room one writes, */
     HELP_MOST = 4,        /* so often */
     GATHER_NS = 8000,     /* then so much later it looks */
@@ -72,6 +73,18 @@ static bool write_out(struct sf_conn *c, struct sf_link *l, bool idle)
     return err == 0;
 }
 
+/* Whether the call has written to so many idle peers that the loops shall do the rest. */
+static bool wrote_enough(struct sifr_socket *s)
+{
+    uint64_t call = atomic_load_explicit(&s->calls, memory_order_relaxed);
+
+    if (s->write_call != call) {
+        s->write_call = call;
+        s->wrote = 0;
+    }
+    return s->wrote++ >= WRITE_MOST;
+}
+
 void sf_direct_sent(struct sf_link *l)
 {
     struct sifr_socket *s = l->socket;
@@ -81,6 +94,10 @@ void sf_direct_sent(struct sf_link *l)
     if (!sf_pipe_must_wake(l->out)) {
         if (l->unflushed >= FLUSH_BYTES && atomic_load_explicit(&c->streaming, memory_order_relaxed))
             write_out(c, l, false);
+        return;
+    }
+    if ((s->base.pattern->flags & SF_PATTERN_FANOUT) && wrote_enough(s)) {
+        sf_conn_poke(c, SF_TODO_DRAIN);
         return;
     }
     now = sf_clock_ns();
@@ -125,7 +142,7 @@ bool sf_direct_make_room(struct sf_link *l)
     }
     sf_lock_drop(&c->writer);
     look_later(c);
-    if (err < 0)
+    if (err < 0 && err != -EAGAIN) /* a queue that is not asleep the loop looks at anyway */
         sf_conn_poke(c, SF_TODO_DRAIN);
     return sf_pipe_has_room(l->out);
 }

@@ -153,7 +153,7 @@ int sf_link_connect(struct sf_link *l, struct sf_conn *c)
     int err = 0;
 
     l->conn = sf_conn_ref(c);
-    l->direct = !(pattern->flags & SF_PATTERN_FANOUT);
+    l->direct = true;
     if (c->profile->opt.conflate && (pattern->flags & SF_PATTERN_CONFLATES)) {
         err = make_in(l, true);
         if (err == 0)

@@ -59,7 +59,7 @@ struct sf_link {
     uint32_t joins_seen;
     uint8_t place;           /* SF_LINK_... */
     bool finished;           /* it is in the list of `finish` */
-    bool direct;             /* the socket writes by itself: to a connection, and not to many */
+    bool direct;             /* the socket may write by itself: to a connection */
     bool lease_asked;        /* of the connection that stands now */
     bool bound_end;          /* inproc: made by the other side's connect */
     bool orphan;             /* inproc: waits for a bind without its socket; under ctx.lock */
