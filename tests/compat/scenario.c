@@ -625,7 +625,7 @@ static void try_option(int type, const char *name, int option)
                  {"12345678", 8}, {"1234567890123456", 16}, {"12345678901234567", 17}, {"127.0.0.1:1", 11},
                  {"12345678901234567890123456789012", 32}, {"0000000000000000000000000000000000000000", 41}};
     static char many[256];
-    void *s;
+    void *s = NULL;
 
     memset(many, 'x', sizeof many);
     if (option == ZMQ_USE_FD)
