@@ -828,8 +828,8 @@ static void pair(int transport)
     }
     SEND(b, "still the first");
     RECV(a);
+    close_socket(c); /* before the first: it would take its place */
     close_socket(b);
-    close_socket(c);
     RECV_NOTHING(a);
     close_socket(a);
 }
