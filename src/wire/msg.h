@@ -111,7 +111,7 @@ enum sf_msg_flag {
     SF_MSG_SHARED = 8,  /* has been copied by reference once */
     SF_MSG_BORROWED = 16, /* points into a caller's buffer: good until the call returns only */
     SF_MSG_BRIEF = 32,    /* to receive into: its bytes will be copied before the socket's turn ends,
-                             so it gets no reference to them and no meta, and may not be kept */
+                             so it gets no meta and no reference to a chunk, and may not be kept */
 };
 
 struct sf_msg {

@@ -369,6 +369,8 @@ static inline bool sf_pipe_get_small(struct sf_pipe *p, struct sf_msg *m, bool *
     if (b[0]) /* long, of several frames, a command, or to be passed over */
         return false;
     if (m->flags & SF_MSG_BRIEF) {
+        if (m->kind == SF_MSG_SLICE) /* a segment's owner is its own even so */
+            sf_owner_unref(m->slice.owner);
         sf_msg_init_slice(m, b + 2, size, NULL);
         m->flags = SF_MSG_BRIEF;
     } else {

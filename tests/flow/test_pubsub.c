@@ -1,6 +1,8 @@
 /* PUB and SUB: everybody gets what begins as he asked, and nobody holds up the others. */
 #include "support.h"
 
+#include <stdatomic.h>
+
 static sifr_socket_t *new_sub(const char *topic)
 {
     sifr_socket_t *sub = new_socket(SIFR_SUB);
@@ -552,6 +554,51 @@ START_TEST(inverted_both_ends_deliver_what_does_not_match)
 }
 END_TEST
 
+static void count_free(void *data, void *count)
+{
+    free(data);
+    atomic_fetch_add((_Atomic int *)count, 1);
+}
+
+/* It waits in the queue when the SUB stops wanting it. */
+START_TEST(what_is_passed_over_is_let_go_of)
+{
+    enum { MANY = 100, SIZE = 9000 };
+    sifr_socket_t *pub, *sub;
+    static _Atomic int freed;
+    char bytes[8];
+
+    new_link(&pub, SIFR_PUB, &sub, SIFR_SUB, 2 * INPROC);
+    set_text(sub, SIFR_SUBSCRIBE, "");
+    eventually(get_int(pub, SIFR_TOPICS_COUNT) == 1);
+    for (int i = 0; i < MANY; i++) {
+        char *data = malloc(SIZE);
+        sifr_msg_t m;
+
+        ck_assert_ptr_nonnull(data);
+        memset(data, 'x', SIZE);
+        ck_works(sifr_msg_init_data(&m, data, SIZE, count_free, &freed));
+        ck_assert_int_eq(sifr_msg_send(&m, pub, 0), SIZE);
+        send_text(pub, "x", 0);
+    }
+    send_text(pub, "a", 0);
+    set_text(sub, SIFR_SUBSCRIBE, "a");
+    set_text(sub, SIFR_UNSUBSCRIBE, "");
+    if (_i) {
+        ck_assert_int_eq(sifr_recv(sub, bytes, sizeof bytes, 0), 1);
+    } else {
+        sifr_msg_t m;
+
+        sifr_msg_init(&m);
+        ck_assert_int_eq(sifr_msg_recv(&m, sub, 0), 1);
+        sifr_msg_close(&m);
+    }
+    drop(sub);
+    drop(pub);
+    eventually(atomic_load(&freed) == MANY);
+}
+END_TEST
+
 START_TEST(pub_only_sends_and_sub_only_receives)
 {
     sifr_socket_t *pub, *sub;
@@ -619,6 +666,7 @@ int main(void)
     tcase_add_loop_test(c, a_subscriber_that_leaves_does_not_disturb, 0, TRANSPORTS);
     c = new_case(s, "the rest");
     tcase_add_loop_test(c, inverted_both_ends_deliver_what_does_not_match, 0, WAYS);
+    tcase_add_loop_test(c, what_is_passed_over_is_let_go_of, 0, 2);
     tcase_add_loop_test(c, pub_only_sends_and_sub_only_receives, 0, WAYS);
     return run_suite(s);
 }
