@@ -152,7 +152,9 @@ bool sf_direct_drain(struct sifr_socket *s)
     SF_LIST_EACH(it, after, &s->base.peers) {
         struct sf_link *l = sf_link_of(SF_CONTAINER(it, struct sf_peer, node));
 
-        if (l->conn && atomic_load_explicit(&l->out->wants_room, memory_order_relaxed))
+        /* An ended link's connection has another by now, perhaps. */
+        if (l->conn && !l->peer.ended &&
+            atomic_load_explicit(&l->out->wants_room, memory_order_relaxed))
             write_out(l->conn, l, false);
     }
     return atomic_load(&s->inbox) != NULL;
@@ -428,7 +430,8 @@ void sf_lease_return(struct sifr_socket *s, struct sf_link *l)
         sf_list_remove(&l->leased);
         s->n_leases--;
     }
-    if (!c || atomic_load(&c->reader) != SF_READER_SOCKET)
+    /* To end a link the loop has taken the lease back; if there is one again it is its successor's. */
+    if (!c || l->peer.ended || atomic_load(&c->reader) != SF_READER_SOCKET)
         return;
     l->lease_asked = false;
     atomic_store(&c->reader, SF_READER_LOOP);

@@ -348,6 +348,57 @@ START_TEST(a_full_peer_is_waited_for_or_said_to_be_full)
 }
 END_TEST
 
+/* What the lost one sent has not been read: its queue is still known when the next one's is full. */
+START_TEST(what_a_lost_server_was_sent_is_not_for_the_next)
+{
+    enum { BIG = 2000000, SMALL = 1000 };
+    sifr_socket_t *s = new_socket(SIFR_STREAM);
+    struct linger reset = {.l_onoff = 1};
+    char *old = malloc(BIG), fresh[SMALL], got[SMALL];
+    struct id id, next;
+    struct endpoint e;
+    int at = plain_server(&e, TCP), fd, sent = 0, full = 0;
+    struct timeval wait = {.tv_sec = WAIT_MS / 1000};
+
+    ck_assert_ptr_nonnull(old);
+    memset(old, 'O', BIG);
+    memset(fresh, 'N', SMALL);
+    set_int(s, SIFR_SNDHWM, 5);
+    set_int(s, SIFR_RECONNECT_IVL, 1);
+    connect_to(s, &e);
+    id = own_id(s);
+    fd = accept4(at, NULL, NULL, SOCK_CLOEXEC);
+    plain_send(fd, "not read");
+    ck_assert(readable(s));
+    while (sifr_send(s, id.bytes, id.size, SIFR_SNDMORE | SIFR_DONTWAIT) >= 0)
+        ck_assert_int_eq(sifr_send(s, old, BIG, SIFR_DONTWAIT), BIG);
+    ck_assert_int_eq(errno, EAGAIN);
+    setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+    close(fd);
+    fd = accept4(at, NULL, NULL, SOCK_CLOEXEC);
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait);
+    eventually((next = own_id(s), memcmp(next.bytes, id.bytes, id.size) != 0));
+    /* Nobody reads yet, so that it gets full again and again. */
+    for (int i = 0; i < 100000 && full < 50; i++) {
+        if (sifr_send(s, next.bytes, next.size, SIFR_SNDMORE | SIFR_DONTWAIT) < 0) {
+            ck_assert_int_eq(errno, EAGAIN);
+            full++;
+            continue;
+        }
+        ck_assert_int_eq(sifr_send(s, fresh, SMALL, SIFR_DONTWAIT), SMALL);
+        sent++;
+    }
+    ck_assert_int_gt(full, 0);
+    while (sent-- > 0) {
+        ck_assert_int_eq(recv(fd, got, SMALL, MSG_WAITALL), SMALL);
+        ck_assert_mem_eq(got, fresh, SMALL);
+    }
+    close(fd);
+    close(at);
+    free(old);
+}
+END_TEST
+
 START_TEST(it_has_no_use_for_other_transports)
 {
     sifr_socket_t *s = new_socket(SIFR_STREAM);
@@ -488,6 +539,7 @@ int main(void)
     tcase_add_loop_test(c, much_comes_through_in_order, 0, 2 * INPROC);
     tcase_add_loop_test(c, parts_are_what_one_read_gives, 0, 5);
     tcase_add_test(c, a_full_peer_is_waited_for_or_said_to_be_full);
+    tcase_add_test(c, what_a_lost_server_was_sent_is_not_for_the_next);
     tcase_add_test(c, it_has_no_use_for_other_transports);
     tcase_add_test(c, monitors_see_connections_and_no_handshake);
     tcase_add_loop_test(c, a_raw_router_is_a_stream_without_notices, 0, INPROC);
