@@ -349,7 +349,8 @@ SIFR_API int sifr_close(sifr_socket_t *sock);
 #define SIFR_SNDTIMEO 28
 /* rw, int, >= -1 ms [-1], now: how long a receive waits before EAGAIN; 0 acts as SIFR_DONTWAIT. */
 #define SIFR_RCVTIMEO 27
-/* rw, i64, bytes [-1: any], later: largest frame to accept; a larger one ends its connection. */
+/* rw, i64, bytes [-1: any], later: largest frame to accept; a larger one ends its connection.
+   Of ZMTP's frames: what STREAM reads and what udp brings is limited by the room there is. */
 #define SIFR_MAXMSGSIZE 22
 /* rw, bool [0], later: queue only for connections whose handshake is done. */
 #define SIFR_IMMEDIATE 39

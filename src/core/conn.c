@@ -582,9 +582,6 @@ static void begin_ending(struct sf_conn *c)
     sf_conn_rewatch(c);
 }
 
-/* Datagrams: who unbinds waits, and what the system does not take soon it will not take. */
-enum { LINGER_DATAGRAMS_MS = 100 };
-
 static void close_lingering(struct sf_conn *c)
 {
     int linger = atomic_load(&c->linger);
@@ -593,8 +590,8 @@ static void close_lingering(struct sf_conn *c)
     if (c->state == SF_CONN_ENDING || (owned && !sf_conn_own(c, SF_TODO_CLOSE)))
         return;
     nothing = !c->link || (c->state != SF_CONN_READY && sf_pipe_drained(c->link->out));
-    if (c->bound && (linger < 0 || linger > LINGER_DATAGRAMS_MS))
-        linger = LINGER_DATAGRAMS_MS;
+    if (c->bound && (linger < 0 || linger > SF_LINGER_DATAGRAMS_MS))
+        linger = SF_LINGER_DATAGRAMS_MS;
     if (!c->closing) {
         sf_loop_cancel(c->loop, &c->linger_timer);
         if (linger > 0)

@@ -55,6 +55,9 @@ enum {
     SF_TODO_RENEW = 512, /* end it and, where we dialed, dial again */
 };
 
+/* Datagrams: who unbinds waits, and what the system does not take soon it will not take. */
+enum { SF_LINGER_DATAGRAMS_MS = 100 };
+
 /* Bytes before traffic: room for what most say, and what input may grow to. */
 enum { SF_SHAKE_IN = 256, SF_SHAKE_OUT = 128, SF_SHAKE_MAX = 4096 };
 

@@ -1584,17 +1584,22 @@ uint32_t sifr_connect_peer(sifr_socket_t *sock, const char *endpoint)
     return 0;
 }
 
-/* The address is to be free when the call returns. The loop never waits for us, and the lease is back. */
+/*
+ * The address is to be free when the call returns. The lease is back, and the loop does not wait for
+ * us, unless it runs a program's free function that does: then it is free a little later.
+ */
 static void await_closed(struct sifr_socket *s, struct sf_conn *c)
 {
+    uint64_t until = sf_clock_ms() + 2 * SF_LINGER_DATAGRAMS_MS, now;
+
     if (sf_loop_here(c->loop))
         return; /* a free function that closes: done at the end of this turn */
-    for (;;) {
+    while ((now = sf_clock_ms()) < until) {
         uint32_t ticket = sf_bell_enter(&s->bell);
         bool closed = atomic_load(&c->stopped) == SF_STOPPED_CLOSED;
 
         if (!closed)
-            sf_bell_wait(&s->bell, ticket, -1);
+            sf_bell_wait(&s->bell, ticket, (int64_t)(until - now));
         sf_bell_leave(&s->bell);
         if (closed)
             return;
