@@ -65,7 +65,7 @@ static int dgram_send(struct sf_socket *s, struct sf_msg *m, bool more, bool wai
     if (more == d->addressed)
         return -EINVAL;
     err = sf_rotate_send(&d->out, m, more, wait);
-    if (err == 0 || err == -ENOMEM)
+    if (err != -EAGAIN || sf_rotate_idle(&d->out)) /* idle: the peer of the first has gone */
         d->addressed = err == 0 && more;
     return err;
 }

@@ -38,6 +38,16 @@ struct frame {
     size_t size;
 };
 
+/* What was begun was taken back, and its rest goes nowhere: this is the rest, so that the next is heard. */
+static void end_swallowed(struct sifr_socket *pair)
+{
+    struct sf_msg end;
+
+    sf_msg_init(&end);
+    sf_socket_send_now(pair, &end, false, false);
+    sf_msg_close(&end);
+}
+
 /* All frames are made before the first is sent: without memory nothing of the event is. */
 static int put_frames(struct sifr_socket *pair, const struct frame *frames, int n)
 {
@@ -48,8 +58,11 @@ static int put_frames(struct sifr_socket *pair, const struct frame *frames, int 
         err = sf_msg_init_copy(&msgs[made], frames[made].bytes, frames[made].size);
     if (err)
         made--;
-    for (int i = 0; i < n && err == 0; i++) /* or those before are taken back */
+    for (int i = 0; i < n && err == 0; i++) { /* or those before are taken back */
         err = sf_socket_send_now(pair, &msgs[i], i + 1 < n, false);
+        if (err == -ENOMEM && i > 0)
+            end_swallowed(pair);
+    }
     while (made)
         sf_msg_close(&msgs[--made]);
     return err;
