@@ -1014,11 +1014,6 @@ int sf_socket_send_now(struct sifr_socket *s, struct sf_msg *m, bool more, bool 
     return s->base.pattern->send(&s->base, m, more, wait);
 }
 
-int sf_socket_recv_now(struct sifr_socket *s, struct sf_msg *m)
-{
-    return recv_step(s, m);
-}
-
 /* Sends on a socket whose turn is held; it is given back. */
 static inline int send_entered(struct sifr_socket *s, struct sf_msg *m, int flags)
 {

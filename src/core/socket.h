@@ -232,7 +232,6 @@ int sf_socket_new(struct sifr_socket **out, struct sifr_ctx *ctx, int type);
 
 /* One frame, without waiting. With the turn. 0, -EAGAIN, ... */
 int sf_socket_send_now(struct sifr_socket *s, struct sf_msg *m, bool more, bool wait);
-int sf_socket_recv_now(struct sifr_socket *s, struct sf_msg *m);
 
 /* inproc.c. With the turn of `s`. */
 int sf_inproc_bind(struct sifr_socket *s, const char *name, struct sf_list *met);

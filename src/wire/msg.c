@@ -203,14 +203,3 @@ void sf_msg_share(struct sf_msg *to, struct sf_msg *from)
     sf_label_ref(from->group);
     *to = *from;
 }
-
-void sf_msg_cut(struct sf_msg *m, size_t n)
-{
-    if (m->kind == SF_MSG_SLICE) {
-        m->slice.data += n;
-        m->slice.size -= n;
-    } else {
-        m->small_size = (uint8_t)(m->small_size - n);
-        memmove(m->small, m->small + n, m->small_size);
-    }
-}

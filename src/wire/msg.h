@@ -210,9 +210,6 @@ static inline bool sf_msg_more(const struct sf_msg *m)
     return m->flags & SF_MSG_MORE;
 }
 
-/* Cuts the first `n` bytes off; n <= size. */
-void sf_msg_cut(struct sf_msg *m, size_t n);
-
 /* At most SF_MSG_INLINE bytes, without a call: by blocks that overlap. */
 static inline void sf_msg_copy_small(uint8_t *to, const uint8_t *from, size_t n)
 {

@@ -264,26 +264,6 @@ START_TEST(shared_messages_live_on_their_own)
 }
 END_TEST
 
-START_TEST(a_cut_message_begins_later)
-{
-    uint8_t bytes[100000];
-
-    fill_bytes(bytes, sizes[_i], 5);
-    for (size_t n = 0; n <= sizes[_i]; n += n < 300 ? 1 : 5000) {
-        struct sf_msg m, other;
-
-        ck_works(sf_msg_init_copy(&m, bytes, sizes[_i]));
-        sf_msg_share(&other, &m);
-        sf_msg_cut(&m, n);
-        ck_assert_uint_eq(sf_msg_size(&m), sizes[_i] - n);
-        ck_assert_mem_eq(sf_msg_data(&m), bytes + n, sizes[_i] - n);
-        ck_filled(&other, sizes[_i], 5);
-        sf_msg_close(&m);
-        sf_msg_close(&other);
-    }
-}
-END_TEST
-
 START_TEST(a_slice_takes_its_owners_reference)
 {
     struct sf_owner *o = sf_owner_new(100);
@@ -410,7 +390,6 @@ int main(void)
     tcase_add_loop_test(c, free_functions_that_free_do_not_nest, 0, 2);
     tcase_add_loop_test(c, a_moved_message_leaves_an_empty_one, 0, SIZES);
     tcase_add_loop_test(c, shared_messages_live_on_their_own, 0, SIZES);
-    tcase_add_loop_test(c, a_cut_message_begins_later, 0, SIZES);
     tcase_add_test(c, a_slice_takes_its_owners_reference);
     tcase_add_test(c, properties_are_found_by_their_whole_name);
     tcase_add_test(c, properties_need_memory);
