@@ -120,7 +120,7 @@ struct relay {
     struct endpoint at; /* for PUSH to dial */
     struct sockaddr_in address, pull;
     struct scan read, written;
-    uint32_t connections;
+    _Atomic uint32_t connections; /* begun */
 
     uint64_t cuts[RELAY_CUTS]; /* after how many bytes written, connection by connection */
     int n_cuts;                /* after which the next one is left alone */
@@ -324,6 +324,7 @@ struct stream {
     bool large;          /* many large messages; if not, many small ones */
     bool paced;          /* one at a time, which its sender's thread writes; if not, as fast as can be */
     struct end *push;
+    struct relay *relay; /* each of its connections gets a share, twice what it lasts for; NULL: none */
 };
 
 /* Each message has a size of its own. */
@@ -370,11 +371,15 @@ static inline void *stream_send(void *arg)
 {
     struct stream *s = arg;
     uint8_t *bytes = malloc(BODY_MAX);
+    uint32_t share = s->relay ? s->end / (uint32_t)(s->relay->n_cuts + 1) + 1 : 0;
 
     ck_assert_ptr_nonnull(bytes);
     for (uint32_t n = s->first; n < s->end; n++) {
         size_t size = stream_fill(s, bytes, n);
 
+        /* However late PUSH notices a cut, enough is left for the next. */
+        if (s->relay && n >= atomic_load(&s->relay->connections) * share)
+            eventually(n < atomic_load(&s->relay->connections) * share);
         must(s->push->lib->send(s->push->socket, bytes, size, 0) == (int)size, "%s sends message %u: errno %d (%s)",
              s->push->lib->name, n, errno, strerror(errno));
         if (s->paced)

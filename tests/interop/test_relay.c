@@ -26,9 +26,9 @@ START_TEST(whatever_had_not_been_taken_arrives_once_and_in_order)
 {
     struct end push = open_push(cases[_i].push), pull = open_end(cases[_i].pull, ZMQ_PULL);
     struct endpoint at = end_bind_fresh(&pull, TCP);
-    struct stream s = {
-        .end = cases[_i].messages, .large = cases[_i].large, .paced = cases[_i].paced, .push = &push};
     struct relay r;
+    struct stream s = {
+        .end = cases[_i].messages, .large = cases[_i].large, .paced = cases[_i].paced, .push = &push, .relay = &r};
     pthread_t relay, sender;
 
     relay_init(&r, &at, s.end);

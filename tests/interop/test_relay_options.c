@@ -39,8 +39,8 @@ START_TEST(cuts_lose_no_more_than_the_option_says)
     int i = _i / 2;
     struct end push = open_push(&ours), pull = open_end(_i % 2 ? &ours : &theirs, ZMQ_PULL);
     struct endpoint at = end_bind_fresh(&pull, TCP);
-    struct stream s = {.end = cases[i].messages, .paced = cases[i].paced, .push = &push};
     struct relay r;
+    struct stream s = {.end = cases[i].messages, .paced = cases[i].paced, .push = &push, .relay = &r};
     pthread_t relay, sender;
 
     relay_init(&r, &at, s.end);
