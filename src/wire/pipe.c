@@ -1353,9 +1353,16 @@ bool sf_pipe_shrink(struct sf_pipe *p)
 {
     struct sf_chunk *c = p->tail;
 
-    if (!c || c->owner.kind != SF_OWNER_CHUNK || c->size <= SF_PIPE_CHUNK_IDLE || p->window ||
-        p->shared || p->conflate)
+    if (!c || c->owner.kind != SF_OWNER_CHUNK || p->window || p->shared || p->conflate)
         return true;
+    if (c->size <= SF_PIPE_CHUNK_IDLE) { /* large ones may stand before it */
+        if (p->sent_ahead)
+            return false;
+        p->sent = p->gathered = (struct sf_place){0};
+        p->sent_in_seg = 0;
+        let_go(p);
+        return p->at.item == c;
+    }
     if (p->open || p->raw || p->dirty || p->sent_ahead || p->inside)
         return false;
     let_go(p); /* the writer may have begun a chunk before it found nothing to put there */

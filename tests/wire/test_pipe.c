@@ -440,6 +440,40 @@ START_TEST(an_empty_pipe_shrinks_and_begins_anew)
 }
 END_TEST
 
+static void arrive_message(unsigned size, bool bulk)
+{
+    size_t room;
+    uint8_t *at;
+
+    p->bulk = bulk;
+    ck_works(sf_pipe_space(p, size + 9, &at, &room));
+    p->raw = (uint32_t)sf_frame_put(at, 0, size);
+    memset(at + p->raw, 'x', size);
+    p->raw += size;
+    sf_pipe_accept(p, p->raw);
+    sf_pipe_commit(p);
+    sf_pipe_publish(p);
+}
+
+START_TEST(large_chunks_before_a_small_one_are_waited_for)
+{
+    unsigned n = 0;
+    struct sf_msg m;
+    bool credit;
+
+    for (; n < 2 || p->tail->size > SF_PIPE_CHUNK_IDLE; n++) /* until a small one follows the large ones */
+        arrive_message(1000, n < 40);
+    for (unsigned i = 0; i < n; i++) {
+        ck_assert(!sf_pipe_shrink(p) || i + 1 == n);
+        ck_works(sf_pipe_get(p, &m, &credit));
+        ck_assert_uint_eq(sf_msg_size(&m), 1000);
+        sf_msg_close(&m);
+    }
+    ck_assert(sf_pipe_shrink(p));
+    get_nothing(p);
+}
+END_TEST
+
 START_TEST(a_chunk_that_was_begun_in_vain_is_given_back)
 {
     uint8_t *at;
@@ -1443,6 +1477,7 @@ int main(void)
     tcase_add_test(c, a_refused_command_leaves_the_message_under_way);
     tcase_add_test(c, the_marks_of_both_ends_add_up);
     tcase_add_test(c, an_empty_pipe_shrinks_and_begins_anew);
+    tcase_add_test(c, large_chunks_before_a_small_one_are_waited_for);
     tcase_add_test(c, a_chunk_that_was_begun_in_vain_is_given_back);
     tcase_add_test(c, marks_set_by_both_ends_at_once_both_count);
     tcase_add_loop_test(c, a_mark_lets_so_many_messages_in, 0, 12);
