@@ -325,10 +325,11 @@ static void interrupt(zsock_t *pipe, void *argument)
 {
     pthread_t *target = argument;
     zsock_signal(pipe, 0);
-    zpoller_t *poller = zpoller_new(pipe, NULL);
-    while (zpoller_wait(poller, 20) == NULL)
+    /* No zpoller: once a signal came, it no longer waits. */
+    zmq_pollitem_t item = {zsock_resolve(pipe), 0, ZMQ_POLLIN, 0};
+    while (zmq_poll(&item, 1, 20) == 0)
         pthread_kill(*target, SIGINT);
-    zpoller_destroy(&poller);
+    zstr_send(pipe, "stopped");
 }
 
 /* czmq's handler of SIGINT only sets a flag: recv and zpoller end by EINTR. */
@@ -347,6 +348,10 @@ static void interrupted(void)
     REQUIRE(zpoller_terminated(poller));
     while (zstr_send(sender, "stop") != 0)
         REQUIRE(zmq_errno() == EINTR);
+    char *stopped;
+    while ((stopped = zstr_recv(sender)) == NULL)
+        REQUIRE(zmq_errno() == EINTR);
+    zstr_free(&stopped);
     zactor_destroy(&sender);
     zsys_interrupted = 0;
     zpoller_destroy(&poller);
