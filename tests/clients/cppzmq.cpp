@@ -210,9 +210,10 @@ class client
             {
                 seen.push_back("disconnected");
             }
-        } watcher;
+        };
         zmq::socket_t socket(ctx, zmq::socket_type::pull);
         limit(socket);
+        monitor watcher; // Ends before its socket.
         watcher.init(socket, "inproc://monitor", ZMQ_EVENT_ALL);
         socket.bind("tcp://127.0.0.1:*");
         std::string endpoint = socket.get(zmq::sockopt::last_endpoint);
@@ -241,9 +242,14 @@ class client
         zmq::socket_t worker(ctx, zmq::socket_type::rep);
         limit(worker);
         worker.connect("inproc://back");
-        order("start req connect " + endpoint);
-        reply(worker);
-        order("result");
+        try {
+            order("start req connect " + endpoint);
+            reply(worker);
+            order("result");
+        } catch (const std::exception &error) {
+            std::cerr << "through the proxy: " << error.what() << "\n";
+            std::_Exit(1);
+        }
         wheel.send(zmq::str_buffer("TERMINATE"));
         proxy.join();
         std::cout << "did a steerable proxy\n";
