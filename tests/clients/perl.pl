@@ -2,6 +2,7 @@
 # ZMQ::FFI: perl.pl CONTROL FOLDER. Receives wait with select on the edge-triggered descriptor.
 use strict;
 use warnings;
+use Time::HiRes qw(ualarm);
 use ZMQ::FFI;
 use ZMQ::FFI::Constants qw(:all);
 
@@ -112,10 +113,10 @@ my $quiet = $context->socket(ZMQ_PULL);
 $quiet->bind('tcp://127.0.0.1:*');
 $quiet->die_on_error(0);
 local $SIG{ALRM} = sub { };
-alarm 1;
+ualarm(50_000, 50_000);
 $quiet->recv;
 $quiet->has_error && $quiet->last_errno == 4 or die "no EINTR but " . $quiet->last_strerror;
-alarm 0;
+ualarm(0);
 $quiet->close;
 print "did EINTR\n";
 

@@ -122,18 +122,13 @@ $worker->connect('inproc://back');
 order('start req connect ' . $front->getSockOpt(ZMQ::SOCKOPT_LAST_ENDPOINT));
 $answered = 0;
 $device = new ZMQDevice($front, $back);
-$device->setTimerTimeout(1);
 $device->setTimerCallback(function () use (&$answered, $worker) {
     while (($request = $worker->recvMulti(ZMQ::MODE_DONTWAIT)) !== false) {
         same($request, numbered('', $answered));
         $worker->sendMulti(numbered('re ', $answered++));
     }
     return $answered < MESSAGES;
-});
-$device->setIdleTimeout(1);
-$device->setIdleCallback(function () {
-    return true;
-});
+}, 1);
 $device->run();
 // The last reply may still be in the backend.
 $front->sendMulti(receive($back));
