@@ -1,6 +1,6 @@
 /*
  * The other side of a client's jobs: `peer FOLDER` prints which libzmq it runs on and where it takes
- * orders, and plays its part of each job until it is told to quit. See README.md for the jobs.
+ * orders, and plays its part of each job until it is told to quit. CONTRIBUTING.md names the jobs.
  */
 #include <pthread.h>
 #include <stdarg.h>
