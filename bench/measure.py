@@ -517,7 +517,7 @@ def main():
     pictures = plots(folder, rows) if shutil.which("gnuplot") else []
     if a.page:
         write_page(a.page, rows, libs, pictures, folder,
-                   " --priority" if a.priority else "")
+                   (" --quick" if a.quick else "") + (" --priority" if a.priority else ""))
     met = [judge(row) for row in rows if row.must is not None]
     print(f"{sum(m in ('must', 'aim') for m in met)} of {len(met)} targets met, "
           f"{time.monotonic() - begun:.0f} s; each run: {folder}/results.csv")
