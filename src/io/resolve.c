@@ -71,7 +71,7 @@ static int translate(int gai, int error)
     }
 }
 
-/* What all mean by it, where the system cannot tell: /etc/hosts may be missing (RFC 6761, 6.3). */
+/* What all mean by it, as name servers are not to be asked (RFC 6761, 6.3). */
 static int find_localhost(struct sf_address **list, size_t *n, uint16_t port, bool ipv6)
 {
     struct sf_address *found = sf_alloc(2 * sizeof *found);
@@ -93,13 +93,17 @@ int sf_lookup_now(struct sf_address **list, size_t *n, const char *host, uint16_
     struct addrinfo hints = {0}, *all = NULL;
     struct sf_address *found;
     size_t count = 0;
+    bool localhost = strcasecmp(host, "localhost") == 0;
     int err;
 
+    /* Only the system knows whether here the name means ::1, too, so with IPv6 it is asked. */
+    if (localhost && !ipv6)
+        return find_localhost(list, n, port, false);
     hints.ai_family = ipv6 ? AF_INET6 : AF_INET;
     hints.ai_socktype = SOCK_STREAM;
     hints.ai_flags = ipv6 ? AI_V4MAPPED | AI_ALL : 0;
     err = getaddrinfo(host, NULL, &hints, &all);
-    if (err && strcasecmp(host, "localhost") == 0)
+    if (err && localhost) /* /etc/hosts may be missing */
         return find_localhost(list, n, port, ipv6);
     if (err)
         return translate(err, errno);

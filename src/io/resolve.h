@@ -41,8 +41,9 @@ struct sf_lookup {
 /*
  * Begins to look up `host`; `done` comes later, never within this call. With
  * `ipv6` the addresses are IPv6 ones, IPv4-mapped where there is only IPv4;
- * without, IPv4 ones. The port goes into each. 0, -ENOMEM, -EAGAIN (no
- * thread), -EINVAL (name empty or too long). Loop's thread.
+ * without, IPv4 ones: for "localhost" that is 127.0.0.1, and nobody is asked.
+ * The port goes into each. 0, -ENOMEM, -EAGAIN (no thread), -EINVAL (name
+ * empty or too long). Loop's thread.
  */
 int sf_lookup_start(struct sf_lookup **out, struct sf_loop *loop, const char *host, uint16_t port,
                     bool ipv6, void (*done)(struct sf_lookup *l), void *arg);
