@@ -213,7 +213,9 @@ class client
         };
         zmq::socket_t socket(ctx, zmq::socket_type::pull);
         limit(socket);
-        monitor watcher; // Ends before its socket.
+        // Ends before its socket: the I/O thread of libzmq waits for ever if it has an event of a
+        // closed socket to tell when the monitor ends, whoever the peer is.
+        monitor watcher;
         watcher.init(socket, "inproc://monitor", ZMQ_EVENT_ALL);
         socket.bind("tcp://127.0.0.1:*");
         std::string endpoint = socket.get(zmq::sockopt::last_endpoint);
