@@ -18,7 +18,8 @@ def run(client, code):
         if message["msg_type"] == "stream":
             printed.append(message["content"]["text"])
 
-    reply = client.execute_interactive(code, timeout=LIMIT, output_hook=keep)
+    # Else what comes soon after a failure is aborted: not run, though it was received.
+    reply = client.execute_interactive(code, timeout=LIMIT, output_hook=keep, stop_on_error=False)
     return "".join(printed), reply["content"]
 
 
