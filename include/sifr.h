@@ -1411,9 +1411,12 @@ SIFR_API int sifr_socket_monitor_pipes_stats(sifr_socket_t *sock);
  *
  * Returns only with -1 and errno:
  *   ETERM     the context is shutting down, the usual end
- *   EINTR     a signal came while waiting; call again to go on
+ *   EINTR     a signal came while waiting; call again to go on. A message that has been begun is
+ *             forwarded to its end before
  *   EFAULT    frontend or backend is NULL
  *   ENOTSOCK  one of the sockets is not open        ENOMEM  out of memory
+ * and with what sending to one of the sockets fails with, as EHOSTUNREACH (ROUTER_MANDATORY) or
+ * EAGAIN (SNDTIMEO); that message is lost as a whole.
  *
  * Threads: any; it keeps the calling thread.
  */

@@ -20,59 +20,90 @@ struct proxy {
     bool paused;
 };
 
-/* A copy of the frame for the capture socket. */
-static int capture_frame(sifr_socket_t *to, sifr_msg_t *msg, int flags)
+/* Where the frames of one message go. */
+struct taker {
+    sifr_socket_t *socket; /* NULL: none */
+    enum { NOTHING, SOME, REFUSED } has;
+    bool interrupted; /* a signal came meanwhile */
+};
+
+/*
+ * Gives the frame away. Who has a part of a message is to get the rest, whatever becomes of it, or
+ * would take the next message for that; who has refused the first frame gets none. So a signal does
+ * not end it, either. 0 or errno.
+ */
+static int give(struct taker *to, sifr_msg_t *msg, int flags)
+{
+    int err;
+
+    if (to->has == REFUSED)
+        return 0;
+    while ((err = sifr_msg_send(msg, to->socket, flags) < 0 ? errno : 0) == EINTR)
+        to->interrupted = true;
+    if (to->has == NOTHING)
+        to->has = err ? REFUSED : SOME;
+    return err;
+}
+
+/* The same with a copy. */
+static int give_copy(struct taker *to, sifr_msg_t *msg, int flags)
 {
     sifr_msg_t copy;
     int err;
 
-    if (!to)
+    if (!to->socket)
         return 0;
     sifr_msg_init(&copy);
-    err = sifr_msg_copy(&copy, msg);
-    if (err == 0)
-        err = sifr_msg_send(&copy, to, flags) < 0 ? -1 : 0;
-    if (err)
-        sifr_msg_close(&copy);
+    sifr_msg_copy(&copy, msg);
+    err = give(to, &copy, flags);
+    sifr_msg_close(&copy);
     return err;
 }
 
-/* Closes the message of a call that failed: -1, with the errno of that. */
-static int give_up(sifr_msg_t *msg)
+static int fail(int error)
 {
-    int err = errno;
-
-    sifr_msg_close(msg);
-    errno = err;
+    errno = error;
     return -1;
 }
 
-/* One whole message, if there is one: 1, 0 there is none, -1 with errno. */
+/*
+ * One whole message, if there is one: 1, 0 there is none, -1 with errno. What one of the takers
+ * refuses is taken from `from` as a whole all the same, and the other gets it as a whole.
+ */
 static int forward(struct side *from, struct side *to, sifr_socket_t *capture)
 {
+    struct taker copies = {.socket = capture}, taker = {.socket = to->socket};
+    int more, err = 0, wait = SIFR_DONTWAIT;
     sifr_msg_t msg;
-    int more, wait = SIFR_DONTWAIT;
 
     sifr_msg_init(&msg);
     do {
+        int copied, given;
         size_t size;
 
         if (sifr_msg_recv(&msg, from->socket, wait) < 0) {
-            give_up(&msg);
-            return wait && errno == EAGAIN ? 0 : -1;
+            err = errno;
+            sifr_msg_close(&msg);
+            return wait && err == EAGAIN ? 0 : fail(err);
         }
         wait = 0; /* the rest of a message is there */
         more = sifr_msg_more(&msg) ? SIFR_SNDMORE : 0;
         size = sifr_msg_size(&msg);
         from->parts_in++;
         from->bytes_in += size;
-        if (capture_frame(capture, &msg, more) != 0 || sifr_msg_send(&msg, to->socket, more) < 0)
-            return give_up(&msg);
-        to->parts_out++;
-        to->bytes_out += size;
+        copied = give_copy(&copies, &msg, more);
+        given = give(&taker, &msg, more);
+        if (taker.has == SOME && !given) {
+            to->parts_out++;
+            to->bytes_out += size;
+        }
+        if (!err)
+            err = copied ? copied : given;
     } while (more);
     sifr_msg_close(&msg);
-    return 1;
+    if (err)
+        return fail(err);
+    return copies.interrupted || taker.interrupted ? fail(EINTR) : 1;
 }
 
 /* What of `events` the socket has, or -1 with errno. */
@@ -84,16 +115,23 @@ static int has(sifr_socket_t *s, int events)
 }
 
 /*
- * Up to a burst, as long as the destination has room: how many, or -1. A REP that is joined to
- * itself has room when it has read.
+ * Whether there is room for a message, or -1. A REP that is joined to itself has room when it has
+ * read. Some have room for one message and not for another: there the proxy waits as it sends.
  */
+static int has_room(struct side *from, struct side *to, sifr_socket_t *capture)
+{
+    int room = from->socket == to->socket ? 1 : has(to->socket, SIFR_POLLOUT);
+
+    return room > 0 && capture ? has(capture, SIFR_POLLOUT) : room;
+}
+
+/* Up to a burst, as long as there is room: how many, or -1. */
 static int forward_some(struct side *from, struct side *to, sifr_socket_t *capture)
 {
-    bool alone = from->socket == to->socket;
     int n = 0;
 
     for (; n < BURST; n++) {
-        int go = alone ? 1 : has(to->socket, SIFR_POLLOUT);
+        int go = has_room(from, to, capture);
 
         if (go > 0)
             go = forward(from, to, capture);
@@ -157,8 +195,10 @@ static int obey(struct proxy *p)
     sifr_msg_init(&msg);
     do {
         if (sifr_msg_recv(&msg, p->control, wait) < 0) {
-            give_up(&msg);
-            return wait && errno == EAGAIN ? 0 : -1;
+            int err = errno;
+
+            sifr_msg_close(&msg);
+            return wait && err == EAGAIN ? 0 : fail(err);
         }
         wait = 0;
         more = sifr_msg_more(&msg);
@@ -190,7 +230,10 @@ static int forward_both(struct proxy *p)
     return there < 0 || back < 0 ? -1 : there + back;
 }
 
-/* Adds what the proxy waits for: input, or, of a side with input but no room for it, that room. */
+/*
+ * Adds what the proxy waits for: input, or, of a side with input but no room for it, that room,
+ * first that of the destination.
+ */
 static int list_waits(struct proxy *p, sifr_pollitem_t *items, bool stuck)
 {
     struct side *sides[2] = {&p->front, &p->back};
@@ -199,8 +242,14 @@ static int list_waits(struct proxy *p, sifr_pollitem_t *items, bool stuck)
     for (int i = 0; i < n_sides; i++) {
         sifr_pollitem_t in = {.socket = sides[i]->socket, .events = SIFR_POLLIN};
 
-        if (stuck && n_sides == 2 && has(in.socket, SIFR_POLLIN) > 0)
-            in = (sifr_pollitem_t){.socket = sides[1 - i]->socket, .events = SIFR_POLLOUT};
+        if (stuck && has(in.socket, SIFR_POLLIN) > 0) {
+            sifr_socket_t *to = sides[1 - i]->socket;
+
+            if (p->capture && (n_sides == 1 || has(to, SIFR_POLLOUT) > 0))
+                in = (sifr_pollitem_t){.socket = p->capture, .events = SIFR_POLLOUT};
+            else if (n_sides == 2)
+                in = (sifr_pollitem_t){.socket = to, .events = SIFR_POLLOUT};
+        }
         items[n++] = in;
     }
     return n;

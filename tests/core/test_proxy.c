@@ -1,22 +1,31 @@
 /* sifr_proxy joins two sockets: whole messages, both ways, as fast as the slower side takes them. */
 #include "support.h"
 
+#include <signal.h>
+#include <stdatomic.h>
+
 /* A proxy that runs in a thread of its own until the context is shut down. */
 struct proxy {
     sifr_socket_t *front, *back, *capture, *control;
     pthread_t thread;
     int result, error;
+    atomic_int interrupted, refused; /* how often it ended with EINTR, with EHOSTUNREACH, and was run again */
 };
 
 static void *run(void *arg)
 {
     struct proxy *p = arg;
 
-    do
+    for (;;) {
         p->result = sifr_proxy_steerable(p->front, p->back, p->capture, p->control);
-    while (p->result == -1 && errno == EINTR);
-    p->error = errno;
-    return NULL;
+        p->error = errno;
+        if (p->result == -1 && p->error == EINTR)
+            p->interrupted++;
+        else if (p->result == -1 && p->error == EHOSTUNREACH)
+            p->refused++;
+        else
+            return NULL;
+    }
 }
 
 static void start(struct proxy *p)
@@ -148,6 +157,113 @@ START_TEST(a_capture_gets_a_copy_of_all)
         send_filled(a, 5000, 1, 0);
         recv_filled(b, 5000, 1, false);
         recv_filled(copy, 5000, 1, false);
+    }
+    finish(&p);
+}
+END_TEST
+
+static void on_signal(int number)
+{
+    (void)number;
+}
+
+static atomic_bool signals_over;
+
+static void *send_signals(void *proxy)
+{
+    while (!signals_over) {
+        pthread_kill(((struct proxy *)proxy)->thread, SIGUSR1);
+        poll(NULL, 0, 1);
+    }
+    return NULL;
+}
+
+enum { SENT_AHEAD = 8 }; /* more than have room behind the proxy, less than have room before it */
+
+static void send_three(sifr_socket_t *s, int n)
+{
+    send_text(s, "a", SIFR_SNDMORE);
+    send_bytes(s, &n, sizeof n, SIFR_SNDMORE);
+    send_text(s, "end", 0);
+}
+
+static void recv_three(sifr_socket_t *s, int n)
+{
+    recv_text(s, "a", true);
+    recv_bytes(s, &n, sizeof n, true);
+    recv_text(s, "end", false);
+}
+
+/* Proxies that wait: for the destination, for the capture, and for one that has room for other messages. */
+START_TEST(a_signal_breaks_no_message)
+{
+    static const struct {
+        int front, from, back, to;
+    } types[] = {{SIFR_PULL, SIFR_PUSH, SIFR_PUSH, SIFR_PULL},
+                 {SIFR_PULL, SIFR_PUSH, SIFR_PUSH, SIFR_PULL},
+                 {SIFR_XSUB, SIFR_XPUB, SIFR_XPUB, SIFR_SUB}};
+    struct sigaction action = {.sa_handler = on_signal};
+    sifr_socket_t *from, *to, *copy = NULL;
+    struct proxy p = {0};
+    pthread_t thread;
+    int n;
+
+    sigaction(SIGUSR1, &action, NULL);
+    from = attach(&p.front, types[_i].front, types[_i].from, INPROC);
+    p.back = new_socket(types[_i].back);
+    to = new_socket(types[_i].to);
+    set_int(p.back, SIFR_SNDHWM, _i == 1 ? 1000 : 1);
+    set_int(to, SIFR_RCVHWM, 1);
+    link_sockets(p.back, to, 2 * INPROC);
+    if (_i == 1) {
+        p.capture = new_socket(SIFR_PUSH);
+        copy = new_socket(SIFR_PULL);
+        set_int(p.capture, SIFR_SNDHWM, 1);
+        set_int(copy, SIFR_RCVHWM, 1);
+        link_sockets(p.capture, copy, 2 * INPROC);
+    }
+    if (_i == 2)
+        set_int(p.back, SIFR_XPUB_NODROP, 1);
+    start(&p);
+    if (_i == 2) {
+        set_text(to, SIFR_SUBSCRIBE, "a");
+        recv_text(from, "\1a", false);
+    }
+    signals_over = false;
+    thread = start_thread(send_signals, &p);
+    for (n = 0; n < 100 || p.interrupted < 10; n++) {
+        send_three(from, n);
+        if (n < SENT_AHEAD)
+            continue;
+        if (copy)
+            recv_three(copy, n - SENT_AHEAD);
+        recv_three(to, n - SENT_AHEAD);
+        poll(NULL, 0, n % 4); /* the proxy waits meanwhile */
+    }
+    signals_over = true;
+    pthread_join(thread, NULL);
+    finish(&p);
+}
+END_TEST
+
+START_TEST(a_message_that_is_refused_is_lost_as_a_whole)
+{
+    struct proxy p = {0};
+    sifr_socket_t *from = attach(&p.front, SIFR_PULL, SIFR_PUSH, INPROC), *to = new_socket(SIFR_DEALER);
+    sifr_socket_t *copy = attach(&p.capture, SIFR_PUSH, SIFR_PULL, INPROC);
+
+    p.back = new_socket(SIFR_ROUTER);
+    set_int(p.back, SIFR_ROUTER_MANDATORY, 1);
+    set_text(to, SIFR_ROUTING_ID, "somebody");
+    link_sockets(p.back, to, 2 * INPROC);
+    start(&p);
+    for (int n = 1; n <= 10; n++) {
+        send_parts(from, "nobody", "somebody", "somebody");
+        send_parts(from, "somebody", "is", "there");
+        recv_parts(to, "is", "there");
+        recv_parts(copy, "nobody", "somebody", "somebody");
+        recv_parts(copy, "somebody", "is", "there");
+        ck_assert_int_eq(p.refused, n);
     }
     finish(&p);
 }
@@ -337,6 +453,8 @@ int main(void)
     tcase_add_loop_test(c, subscriptions_pass_up_and_messages_down, 0, TRANSPORTS);
     tcase_add_loop_test(c, a_slow_reader_slows_the_writer_and_nothing_is_lost, 0, TRANSPORTS);
     tcase_add_loop_test(c, a_capture_gets_a_copy_of_all, 0, 2);
+    tcase_add_loop_test(c, a_signal_breaks_no_message, 0, 3);
+    tcase_add_test(c, a_message_that_is_refused_is_lost_as_a_whole);
     tcase_add_loop_test(c, a_socket_may_be_joined_to_itself, 0, TRANSPORTS);
     tcase_add_loop_test(c, a_rep_joined_to_itself_answers_with_the_question, 0, TRANSPORTS);
     tcase_add_test(c, it_asks_for_two_sockets);
