@@ -156,7 +156,7 @@ struct sf_conn {
     struct sf_buffer lane;    /* commands of our own: PONG, PING; joins between messages */
     struct sf_old *old;       /* owns, or NULL */
     struct sf_big *big;       /* owns, or NULL */
-    struct sf_soon soon;      /* while streaming */
+    struct sf_soon soon;      /* while streaming, or starved */
     uint64_t soon_took;       /* messages taken from the out-pipe when it was queued */
     uint32_t soon_wait_us;    /* then: it is longer each time; 0: the stream has just begun */
     uint64_t message_bytes;   /* of the message being received, so far */
@@ -174,6 +174,7 @@ struct sf_conn {
     bool closing;             /* SF_TODO_CLOSE was seen */
     bool wants_write;         /* the kernel took no more */
     bool dying;               /* ends as soon as the lease is back */
+    bool starved;             /* what is to be sent waits for memory */
 
     /* What dials. */
     uint8_t calm;             /* such looks since then */

@@ -19,7 +19,8 @@
 enum { IOVECS = 64, BATCH_BYTES = 256 * 1024, BATCHES = 16,
        STREAM_US = 5, /* from a message of a stream to the next, at most */
        /* How often the loop looks at a stream, for which its sender does most; it takes the sender's core for that. */
-       TICK_MIN_US = 20, TICK_MAX_US = 160 };
+       TICK_MIN_US = 20, TICK_MAX_US = 160,
+       STARVED_US = 10000 /* between looks whether there is memory again */ };
 
 int sf_send_lane(struct sf_conn *c, const void *bytes, size_t n)
 {
@@ -230,6 +231,11 @@ static void flush(struct sf_conn *c)
         want_write(c, false);
         if (c->state != SF_CONN_READY)
             return;
+        c->starved = sf_pipe_starved(c->link->out);
+        if (c->starved) {
+            sf_loop_soon(c->loop, &c->soon, STARVED_US);
+            return;
+        }
         if (atomic_load_explicit(&c->streaming, memory_order_relaxed)) {
             if (!sf_soon_queued(&c->soon)) {
                 c->soon_took = sf_pipe_took(c->link->out);
@@ -268,6 +274,11 @@ void sf_send_soon(struct sf_soon *s)
     uint64_t before = c->soon_took;
     uint32_t waited_us = c->soon_wait_us;
 
+    if (c->starved) {
+        c->starved = false;
+        sf_conn_poke(c, SF_TODO_DRAIN);
+        return;
+    }
     if (c->state != SF_CONN_READY || !sf_conn_hold(c, SF_TODO_DRAIN))
         return; /* the socket writes, or has ended it */
     sf_conn_ref(c); /* it may end in here */

@@ -830,9 +830,10 @@ static void fetch_cell(struct sf_pipe *p)
     m = p->cell;
     p->has_cell = false;
     sf_lock_drop(&p->cell_lock);
+    p->starved = had && put_bytes(p, &m, 0) != 0;
     if (!had)
         return;
-    if (put_bytes(p, &m, 0) == 0) {
+    if (!p->starved) {
         commit(p); /* its writer has counted it */
         sf_pipe_publish(p);
     } else { /* it may be the last for long: back it goes, unless there is a newer one */

@@ -110,6 +110,7 @@ struct sf_pipe {
     struct sf_place gathered; /* where the last gathering ended */
     uint64_t sent_in_seg; /* bytes of that segment */
     uint64_t sent_ahead;  /* bytes between `at` and there */
+    bool starved;         /* the message in the cell waits for memory to stand in */
 };
 
 /*
@@ -202,6 +203,12 @@ void sf_pipe_set_pins(struct sf_pipe *p, struct sf_pins *pins);
 
 /* Whether there is a frame to get. */
 bool sf_pipe_ready(struct sf_pipe *p);
+
+/* For the drainer that has just found nothing: whether there is something, but no memory to show it. */
+static inline bool sf_pipe_starved(const struct sf_pipe *p)
+{
+    return p->starved;
+}
 
 /*
  * Moves the next frame into `m` (memory without a message): 0 or -EAGAIN;
