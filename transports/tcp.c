@@ -136,9 +136,7 @@ static int set_device(int fd, const struct sf_stream_options *o)
     if (!o->device[0])
         return 0;
 #ifdef SO_BINDTODEVICE
-    if (setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, o->device, (socklen_t)strlen(o->device)) < 0)
-        return -errno;
-    return 0;
+    return sf_net_set_bytes(fd, SOL_SOCKET, SO_BINDTODEVICE, o->device, strlen(o->device));
 #else
     return -ENOTSUP;
 #endif

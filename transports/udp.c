@@ -406,9 +406,8 @@ static int set_options(int fd, sa_family_t family, const struct sf_stream_option
         err = sf_net_set(fd, SOL_SOCKET, SO_BUSY_POLL, o->busy_poll);
 #endif
 #ifdef SO_BINDTODEVICE
-    if (!err && o->device[0] &&
-        setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, o->device, (socklen_t)strlen(o->device)) < 0)
-        err = -errno;
+    if (!err && o->device[0])
+        err = sf_net_set_bytes(fd, SOL_SOCKET, SO_BINDTODEVICE, o->device, strlen(o->device));
 #else
     if (!err && o->device[0])
         err = -ENOTSUP;
@@ -435,11 +434,6 @@ static int find_interface(const char *source, unsigned *index, struct in_addr *a
     return *index ? 0 : -ENODEV;
 }
 
-static int set_bytes(int fd, int level, int name, const void *value, socklen_t size)
-{
-    return setsockopt(fd, level, name, value, size) < 0 ? -errno : 0;
-}
-
 /* Joins the group, or sends to it, by an interface. */
 static int use_interface(int fd, const struct sf_endpoint *e, const struct sf_address *group, bool join)
 {
@@ -456,13 +450,14 @@ static int use_interface(int fd, const struct sf_endpoint *e, const struct sf_ad
         four.imr_multiaddr = ((const struct sockaddr_in *)&group->sa)->sin_addr;
         four.imr_address = address;
         four.imr_ifindex = (int)index;
-        return set_bytes(fd, IPPROTO_IP, join ? IP_ADD_MEMBERSHIP : IP_MULTICAST_IF, &four, sizeof four);
+        return sf_net_set_bytes(fd, IPPROTO_IP, join ? IP_ADD_MEMBERSHIP : IP_MULTICAST_IF, &four,
+                                sizeof four);
     }
     six.ipv6mr_multiaddr = ((const struct sockaddr_in6 *)&group->sa)->sin6_addr;
     six.ipv6mr_interface = index;
     if (join)
-        return set_bytes(fd, IPPROTO_IPV6, IPV6_JOIN_GROUP, &six, sizeof six);
-    return set_bytes(fd, IPPROTO_IPV6, IPV6_MULTICAST_IF, &index, sizeof index);
+        return sf_net_set_bytes(fd, IPPROTO_IPV6, IPV6_JOIN_GROUP, &six, sizeof six);
+    return sf_net_set_bytes(fd, IPPROTO_IPV6, IPV6_MULTICAST_IF, &index, sizeof index);
 }
 
 /* Where to bind: a numeric address, an interface, or all. 0, -ENODEV, -ENOMEM. */

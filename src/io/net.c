@@ -185,7 +185,12 @@ int sf_net_unsent(int fd)
 
 int sf_net_set(int fd, int level, int name, int value)
 {
-    return setsockopt(fd, level, name, &value, sizeof value) < 0 ? last_error() : 0;
+    return sf_net_set_bytes(fd, level, name, &value, sizeof value);
+}
+
+int sf_net_set_bytes(int fd, int level, int name, const void *value, size_t size)
+{
+    return setsockopt(fd, level, name, value, (socklen_t)size) < 0 ? last_error() : 0;
 }
 
 int sf_net_local(int fd, struct sf_address *out)

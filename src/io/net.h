@@ -51,8 +51,9 @@ int sf_net_shut(int fd);
 /* Bytes written that the peer has not taken (tcp: not acknowledged), or -errno. */
 int sf_net_unsent(int fd);
 
-/* setsockopt with an int. 0 or -errno. */
+/* setsockopt with an int, with any bytes. 0 or -errno. */
 int sf_net_set(int fd, int level, int name, int value);
+int sf_net_set_bytes(int fd, int level, int name, const void *value, size_t size);
 
 int sf_net_local(int fd, struct sf_address *out);  /* 0 or -errno */
 int sf_net_remote(int fd, struct sf_address *out); /* 0 or -errno */

@@ -9,7 +9,7 @@
 /* ---- The gate -------------------------------------------------------------------------------- */
 
 enum function {
-    SOCKET, BIND, LISTEN, ACCEPT, CONNECT, EPOLL_CREATE, EPOLL_ADD, EPOLL_WAIT, EVENTFD, READV, SENDMSG, SHUTDOWN,
+    SOCKET, BIND, LISTEN, ACCEPT, CONNECT, EPOLL_CREATE, EPOLL_ADD, EPOLL_WAIT, EVENTFD, READ, SEND, SHUTDOWN,
     GETSOCKOPT, SETSOCKOPT, GETSOCKNAME, GETPEERNAME, PTHREAD_CREATE, GETADDRINFO,
 };
 
@@ -30,11 +30,11 @@ static const struct failure {
     {CONNECT, EPERM, FAMINE},         {EPOLL_CREATE, EMFILE, FAMINE},   {EPOLL_CREATE, ENFILE, FAMINE},
     {EPOLL_CREATE, ENOMEM, FAMINE},   {EPOLL_ADD, ENOMEM, FAMINE},      {EPOLL_ADD, ENOSPC, FAMINE},
     {EPOLL_WAIT, EINTR, PATCH},       {EVENTFD, EMFILE, FAMINE},        {EVENTFD, ENFILE, FAMINE},
-    {EVENTFD, ENOMEM, FAMINE},        {EVENTFD, ENODEV, FAMINE},        {READV, EINTR, ONCE},
-    {READV, EAGAIN, FAMINE},          {READV, ECONNRESET, FAMINE},      {READV, ETIMEDOUT, FAMINE},
-    {READV, ENOMEM, FAMINE},          {SENDMSG, EINTR, ONCE},           {SENDMSG, EAGAIN, FAMINE},
-    {SENDMSG, EPIPE, FAMINE},         {SENDMSG, ECONNRESET, FAMINE},    {SENDMSG, ENOBUFS, FAMINE},
-    {SENDMSG, ENOMEM, FAMINE},        {SHUTDOWN, ENOTCONN, FAMINE},     {GETSOCKOPT, ENOBUFS, FAMINE},
+    {EVENTFD, ENOMEM, FAMINE},        {EVENTFD, ENODEV, FAMINE},        {READ, EINTR, ONCE},
+    {READ, EAGAIN, FAMINE},          {READ, ECONNRESET, FAMINE},      {READ, ETIMEDOUT, FAMINE},
+    {READ, ENOMEM, FAMINE},          {SEND, EINTR, ONCE},           {SEND, EAGAIN, FAMINE},
+    {SEND, EPIPE, FAMINE},         {SEND, ECONNRESET, FAMINE},    {SEND, ENOBUFS, FAMINE},
+    {SEND, ENOMEM, FAMINE},        {SHUTDOWN, ENOTCONN, FAMINE},     {GETSOCKOPT, ENOBUFS, FAMINE},
     {SETSOCKOPT, ENOMEM, FAMINE},     {SETSOCKOPT, ENOBUFS, FAMINE},    {GETSOCKNAME, ENOBUFS, FAMINE},
     {GETPEERNAME, ENOBUFS, FAMINE},   {GETPEERNAME, ENOTCONN, PATCH},   {PTHREAD_CREATE, EAGAIN, FAMINE},
     {GETADDRINFO, EAI_MEMORY, FAMINE}, {GETADDRINFO, EAI_AGAIN, FAMINE}, {GETADDRINFO, EAI_NONAME, FAMINE},
@@ -106,13 +106,28 @@ WRAP(int, connect, (int fd, const struct sockaddr *a, socklen_t n), (fd, a, n), 
 WRAP(int, epoll_create1, (int flags), (flags), EPOLL_CREATE)
 WRAP(int, epoll_wait, (int fd, struct epoll_event *to, int n, int ms), (fd, to, n, ms), EPOLL_WAIT)
 WRAP(int, eventfd, (unsigned value, int flags), (value, flags), EVENTFD)
-WRAP(ssize_t, readv, (int fd, const struct iovec *v, int n), (fd, v, n), READV)
-WRAP(ssize_t, sendmsg, (int fd, const struct msghdr *m, int flags), (fd, m, flags), SENDMSG)
+WRAP(ssize_t, readv, (int fd, const struct iovec *v, int n), (fd, v, n), READ)
+WRAP(ssize_t, recvmsg, (int fd, struct msghdr *m, int flags), (fd, m, flags), READ)
+WRAP(ssize_t, send, (int fd, const void *from, size_t n, int flags), (fd, from, n, flags), SEND)
+WRAP(ssize_t, sendmsg, (int fd, const struct msghdr *m, int flags), (fd, m, flags), SEND)
 WRAP(int, shutdown, (int fd, int how), (fd, how), SHUTDOWN)
 WRAP(int, getsockopt, (int fd, int level, int name, void *to, socklen_t *n), (fd, level, name, to, n), GETSOCKOPT)
 WRAP(int, setsockopt, (int fd, int level, int name, const void *v, socklen_t n), (fd, level, name, v, n), SETSOCKOPT)
 WRAP(int, getsockname, (int fd, struct sockaddr *a, socklen_t *n), (fd, a, n), GETSOCKNAME)
 WRAP(int, getpeername, (int fd, struct sockaddr *a, socklen_t *n), (fd, a, n), GETPEERNAME)
+
+/* Sockets are read; what wakes a thread does not fail. */
+ssize_t __real_read(int fd, void *to, size_t n);
+ssize_t __wrap_read(int fd, void *to, size_t n);
+ssize_t __wrap_read(int fd, void *to, size_t n)
+{
+    socklen_t size = sizeof(int);
+    int type, before = errno;
+    bool sock = failure && failure->function == READ && __real_getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0;
+
+    errno = before;
+    return sock && fails(READ) ? -1 : __real_read(fd, to, n);
+}
 
 /* What takes a descriptor out of the set, or changes it there, needs no memory and does not fail. */
 int __real_epoll_ctl(int set, int op, int fd, struct epoll_event *e);
@@ -155,9 +170,9 @@ static void ask_fd(sifr_socket_t *s)
     ck_assert_int_ge(fd, 0);
 }
 
-static void use_wire(int transport)
+static void use_wire(int ipc)
 {
-    bool tcp = transport == TCP;
+    bool tcp = !ipc;
     sifr_socket_t *a, *b;
     struct letter answer = parts;
     struct endpoint e;
@@ -188,19 +203,100 @@ static void use_wire(int transport)
     set_int(a, SIFR_LINGER, 20); /* so that its end is a gentle one */
 }
 
+/* Where udp binds, in turn: the system says which port. */
+static struct endpoint bind_datagrams(sifr_socket_t *s, const char *where)
+{
+    struct endpoint e;
+
+    snprintf(e.text, sizeof e.text, "udp://%s:*", where);
+    TRY(sifr_bind(s, e.text));
+    return last_endpoint(s);
+}
+
+/* Sends "hello" to the group until it is there: what the system does not take is lost. */
+static void tell_group(sifr_socket_t *radio, sifr_socket_t *dish)
+{
+    static const struct letter hello = {NULL, 1, {{"hello", 0}}};
+    int64_t begin = now_ms();
+    sifr_msg_t m;
+
+    do {
+        wait_since(begin, __LINE__);
+        make_frame(&m, &hello, 0);
+        ck_works(sifr_msg_set_group(&m, "group"));
+        if (sifr_msg_send(&m, radio, SIFR_DONTWAIT) < 0) {
+            int error = errno;
+
+            ck_works(sifr_msg_close(&m));
+            errno = error;
+            if (error != EAGAIN)
+                again("sifr_msg_send", __LINE__);
+        }
+    } while (!comes(dish, 2));
+    fetch(dish, &hello, NULL);
+}
+
+/* The same, by address; it says whom it is from. */
+static void tell_address(sifr_socket_t *from, const struct endpoint *sender, sifr_socket_t *to, const struct endpoint *e)
+{
+    struct letter hello = {NULL, 2, {{e->text + strlen("udp://"), 0}, {"hello", 0}}};
+    const char *address = sender->text + strlen("udp://");
+    int64_t begin = now_ms();
+    sifr_msg_t m;
+
+    do {
+        wait_since(begin, __LINE__);
+        post(from, &hello);
+    } while (!comes(to, 2));
+    ck_assert(fetch_frame(to, &m));
+    ck_assert_uint_eq(sifr_msg_size(&m), strlen(address) + 1);
+    ck_assert_str_eq(sifr_msg_data(&m), address);
+    ck_works(sifr_msg_close(&m));
+    ck_assert(!fetch_frame(to, &m));
+    check_frame(&m, &hello, 1);
+    ck_works(sifr_msg_close(&m));
+}
+
+static void use_datagrams(int groups)
+{
+    struct endpoint at_a, at_b;
+    sifr_socket_t *a, *b;
+
+    start_context();
+    a = start_socket(groups ? SIFR_RADIO : SIFR_DGRAM);
+    b = start_socket(groups ? SIFR_DISH : SIFR_DGRAM);
+    for (int i = 0; i < 2; i++) {
+        at_b = bind_datagrams(b, groups ? "127.0.0.1;239.255.7.7" : own_host());
+        if (groups) {
+            if (i == 0)
+                TRY(sifr_join(b, "group"));
+            join(a, &at_b);
+            tell_group(a, b);
+            TRY(sifr_disconnect(a, at_b.text));
+        } else {
+            if (i == 0)
+                at_a = bind_datagrams(a, own_host());
+            tell_address(a, &at_a, b, &at_b);
+        }
+        TRY(sifr_unbind(b, at_b.text));
+        empty(b);
+    }
+}
+
+static void (*const programs[])(int) = {use_wire, use_datagrams};
+
 START_TEST(a_program_lives_through_every_failure)
 {
     int files;
 
-    failure = &failures[_i];
+    failure = &failures[_i / COUNT(programs)];
     files = descriptors();
     for (int i = 0; i < MANNERS + 1; i++) {
         enum manner manner = i < MANNERS ? (enum manner)i : ONCE;
-        enum transport transport = i % 2 ? IPC : TCP;
 
         if (manner > failure->worst)
             continue;
-        for (long n = 1; run_trial(use_wire, (int)transport, manner, n); n += i ? 3 : 1) {
+        for (long n = 1; run_trial(programs[_i % COUNT(programs)], i % 2, manner, n); n += i ? 5 : 1) {
             eventually(descriptors() == files); /* a look-up under way ends later than its context */
             ck_assert_int_lt(n, TRIALS_MAX);
         }
@@ -213,7 +309,7 @@ static Suite *suite(void)
     Suite *s = suite_create("fault/syscalls");
     TCase *c = new_bare_case(s, "calls");
 
-    tcase_add_loop_test(c, a_program_lives_through_every_failure, 0, COUNT(failures));
+    tcase_add_loop_test(c, a_program_lives_through_every_failure, 0, COUNT(failures) * COUNT(programs));
     return s;
 }
 
