@@ -623,6 +623,8 @@ static void run(struct sf_task *t)
         sf_conn_ref(c); /* the loop's, until sf_conn_close */
         sf_dial_attempt(c);
     }
+    if (todo & SF_TODO_CALM)
+        sf_conn_calm(c);
     if (c->state == SF_CONN_IDLE || c->state == SF_CONN_CLOSED) {
         sf_conn_unref(c);
         return;
@@ -661,9 +663,17 @@ void sf_conn_drain(struct sf_conn *c)
     sf_conn_unref(c);
 }
 
+/* Nobody looks whether it is calm any more, so a call that leaves a large chunk has to ask. */
+static void end_calming(struct sf_conn *c)
+{
+    atomic_store_explicit(&c->calming, false, memory_order_relaxed);
+}
+
 void sf_conn_calm(struct sf_conn *c)
 {
-    if (c->closing || sf_timer_armed(&c->linger_timer))
+    if (c->state != SF_CONN_READY)
+        end_calming(c);
+    if (c->state != SF_CONN_READY || c->closing || sf_timer_armed(&c->linger_timer))
         return;
     c->calm = 0;
     sf_loop_timer(c->loop, &c->linger_timer, CALM_MS);
@@ -692,8 +702,10 @@ static void look_whether_calm(struct sf_conn *c)
     struct sifr_socket *s = c->socket;
     bool done = false;
 
-    if (c->state != SF_CONN_READY)
+    if (c->state != SF_CONN_READY) {
+        end_calming(c);
         return;
+    }
     if (sf_lock_try(&s->turn)) {
         uint32_t moved = (uint32_t)(sf_pipe_took(c->link->in) + c->link->out->written);
 
@@ -701,6 +713,8 @@ static void look_whether_calm(struct sf_conn *c)
             c->calm = 0;
         else if (shrink(c))
             done = c->calm >= CALM_TICKS; /* by then nobody else has wanted what it gave back */
+        if (done)
+            end_calming(c); /* before the next call */
         c->calm_seen = moved;
         sf_lock_drop(&s->turn);
         sf_socket_try(s);

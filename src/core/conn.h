@@ -53,6 +53,7 @@ enum {
     SF_TODO_LOST = 128, /* it is gone, as was found when a token was out */
     SF_TODO_STOP = 256, /* it is over, as was found when a token was out */
     SF_TODO_RENEW = 512, /* end it and, where we dialed, dial again */
+    SF_TODO_CALM = 1024, /* a call has left a large chunk in the out-pipe: sf_conn_calm */
 };
 
 /* Datagrams: who unbinds waits, and what the system does not take soon it will not take. */
@@ -159,6 +160,8 @@ struct sf_conn {
     struct sf_soon soon;      /* while streaming, or starved */
     uint64_t soon_took;       /* messages taken from the out-pipe when it was queued */
     uint32_t soon_wait_us;    /* then: it is longer each time; 0: the stream has just begun */
+    bool starved;             /* what is to be sent waits for memory */
+    _Atomic bool calming;     /* a call has asked for SF_TODO_CALM, and the loop still looks */
     uint64_t message_bytes;   /* of the message being received, so far */
     unsigned frame_no;        /* in it */
     unsigned commands_inside; /* met between its frames */
@@ -174,7 +177,6 @@ struct sf_conn {
     bool closing;             /* SF_TODO_CLOSE was seen */
     bool wants_write;         /* the kernel took no more */
     bool dying;               /* ends as soon as the lease is back */
-    bool starved;             /* what is to be sent waits for memory */
 
     /* What dials. */
     uint8_t calm;             /* such looks since then */

@@ -47,7 +47,7 @@ static void look_later(struct sf_conn *c)
 /* Writes what the pipe holds. `idle`: the loop will not look unless told. Whether the stream took all. */
 static bool write_out(struct sf_conn *c, struct sf_link *l, bool idle)
 {
-    bool credit = false, slept = false;
+    bool credit = false, slept = false, large = false;
     uint64_t took;
     int err = -EBUSY;
 
@@ -61,11 +61,16 @@ static bool write_out(struct sf_conn *c, struct sf_link *l, bool idle)
                 slept = err == 0 && idle && sf_pipe_sleep(l->out, &credit);
                 /* What is there and did not go wants memory, which a call does not wait for. */
             } while (err == 0 && idle && !slept && sf_pipe_took(l->out) != took);
+            large = slept && sf_pipe_reads_large(l->out);
         }
         sf_lock_drop(&c->writer);
         look_later(c);
     }
     l->unflushed = 0;
+    if (large && !atomic_load_explicit(&c->calming, memory_order_relaxed)) {
+        atomic_store_explicit(&c->calming, true, memory_order_relaxed);
+        sf_conn_poke(c, SF_TODO_CALM);
+    }
     if (credit)
         sf_link_post(l, SF_EVENT_WRITABLE);
     if (idle ? !slept : err < 0 && err != -EBUSY)

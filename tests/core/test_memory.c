@@ -299,6 +299,34 @@ START_TEST(what_lies_unread_does_not_keep_memory_for_ever)
 }
 END_TEST
 
+/* What one message has needed that a call wrote by itself. */
+START_TEST(one_large_message_keeps_no_memory_for_ever)
+{
+    enum { LINKS = 40, SIZE = 8000 };
+    sifr_socket_t *push[LINKS], *pull[LINKS];
+    size_t before, most;
+    int64_t end;
+
+    for (int i = 0; i < LINKS; i++) {
+        new_link(&push[i], SIFR_PUSH, &pull[i], SIFR_PULL, 2 * (_i ? IPC : TCP));
+        send_text(push[i], "before", 0);
+        recv_text(pull[i], "before", false);
+    }
+    before = allocated();
+    for (int round = 0; round < 3; round++) {
+        for (int i = 0; i < LINKS; i++) {
+            send_filled(push[i], SIZE, (unsigned)i, 0);
+            recv_filled(pull[i], SIZE, (unsigned)i, false);
+        }
+        most = before + LINKS * 3072;
+        end = now_ms() + WAIT_MS;
+        while (allocated() > most && now_ms() < end)
+            poll(NULL, 0, 1);
+        ck_assert_msg(allocated() <= most, "%zu bytes are kept", allocated() - before);
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("core/memory");
@@ -309,6 +337,7 @@ int main(void)
     tcase_add_test(c, handshakes_of_many_at_once_leave_nothing_behind);
     c = new_case(s, "bursts");
     tcase_add_loop_test(c, after_a_burst_memory_falls_back, 0, 2);
+    tcase_add_loop_test(c, one_large_message_keeps_no_memory_for_ever, 0, 2);
     tcase_add_test(c, what_lies_unread_does_not_keep_memory_for_ever);
     return run_suite(s);
 }
