@@ -27,6 +27,16 @@ void sf_lock_wake(struct sf_lock *l)
     futex(&l->state, FUTEX_WAKE, 1, NULL);
 }
 
+void sf_word_wait(_Atomic uint32_t *word, uint32_t value)
+{
+    futex(word, FUTEX_WAIT, value, NULL);
+}
+
+void sf_word_wake(_Atomic uint32_t *word)
+{
+    futex(word, FUTEX_WAKE, INT_MAX, NULL);
+}
+
 uint32_t sf_bell_enter(struct sf_bell *b)
 {
     atomic_fetch_add(&b->waiters, 1);

@@ -54,6 +54,10 @@ int sf_bell_wait(struct sf_bell *b, uint32_t ticket, int64_t timeout_ms);
 /* Wakes all that wait; a system call only if there are any. */
 void sf_bell_ring(struct sf_bell *b);
 
+/* Sleeps while the word is `value`, or not at all; may end for no reason. Wakes all who do. */
+void sf_word_wait(_Atomic uint32_t *word, uint32_t value);
+void sf_word_wake(_Atomic uint32_t *word);
+
 /* The ways of the lock that need the kernel. */
 void sf_lock_wait(struct sf_lock *l);
 void sf_lock_wake(struct sf_lock *l);

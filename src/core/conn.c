@@ -706,7 +706,7 @@ static void look_whether_calm(struct sf_conn *c)
         end_calming(c);
         return;
     }
-    if (sf_lock_try(&s->turn)) {
+    if (sf_turn_try(&s->turn)) {
         uint32_t moved = (uint32_t)(sf_pipe_took(c->link->in) + c->link->out->written);
 
         if (moved != c->calm_seen)
@@ -716,7 +716,7 @@ static void look_whether_calm(struct sf_conn *c)
         if (done)
             end_calming(c); /* before the next call */
         c->calm_seen = moved;
-        sf_lock_drop(&s->turn);
+        sf_turn_drop(&s->turn);
         sf_socket_try(s);
     }
     sf_block_age();

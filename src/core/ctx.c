@@ -1,6 +1,7 @@
 /* Contexts: the threads and names that sockets share. */
 #include "core/ctx.h"
 #include "base/alloc.h"
+#include "base/barrier.h"
 #include "base/block.h"
 #include "base/fork.h"
 #include "core/socket.h"
@@ -328,6 +329,7 @@ int sf_ctx_start(struct sifr_ctx *c)
 
     sf_lock_take(&c->lock);
     if (!c->started) {
+        sf_barrier_begin();
         err = start_loops(c);
         c->started = err == 0;
         c->socket_limit = c->max_sockets;

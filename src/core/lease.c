@@ -8,6 +8,7 @@
  *                                                    the loop, which has to end the connection
  */
 #include "core/lease.h"
+#include "base/barrier.h"
 #include "base/clock.h"
 #include "core/conn.h"
 
@@ -96,11 +97,14 @@ void sf_direct_sent(struct sf_link *l)
     struct sf_conn *c = l->conn;
     uint64_t now;
 
-    if (!sf_pipe_must_wake(l->out)) {
-        if (l->unflushed >= FLUSH_BYTES && atomic_load_explicit(&c->streaming, memory_order_relaxed))
+    sf_barrier_light();
+    if (atomic_load_explicit(&c->streaming, memory_order_relaxed)) {
+        if (l->unflushed >= FLUSH_BYTES)
             write_out(c, l, false);
-        return;
+        return; /* the loop looks again, at last after the heavy barrier that ends the stream */
     }
+    if (!sf_pipe_must_wake(l->out))
+        return;
     if ((s->base.pattern->flags & SF_PATTERN_FANOUT) && wrote_enough(s)) {
         sf_conn_poke(c, SF_TODO_DRAIN);
         return;
@@ -295,7 +299,7 @@ static int look_again(void *arg)
     if (sf_direct_read(s))
         return 1;
     return atomic_load_explicit(&s->inbox, memory_order_relaxed) || s->n_leases == 0 ||
-                   sf_lock_wanted(&s->turn) ? -1 : 0;
+                   sf_turn_wanted(&s->turn) ? -1 : 0;
 }
 
 bool sf_direct_spin(struct sifr_socket *s)
@@ -309,7 +313,7 @@ static int look_for_post(void *arg)
 
     if (atomic_load_explicit(&s->inbox, memory_order_relaxed))
         return 1;
-    return sf_lock_wanted(&s->turn) ? -1 : 0;
+    return sf_turn_wanted(&s->turn) ? -1 : 0;
 }
 
 bool sf_direct_await(struct sifr_socket *s, struct sf_spin *spin)
@@ -330,7 +334,7 @@ bool sf_direct_gather(struct sifr_socket *s)
     else if (s->rush < 2 * RUSH)
         s->rush++;
     if (s->rush >= RUSH)
-        for (end = now + GATHER_NS; now < end && !sf_lock_wanted(&s->turn);)
+        for (end = now + GATHER_NS; now < end && !sf_turn_wanted(&s->turn);)
             now = sf_clock_ns();
     s->rush_ns = now;
     s->rush_calls = calls;
@@ -501,7 +505,7 @@ void sf_lease_tick(struct sf_conn *c)
 
     if (atomic_load(&c->reader) != SF_READER_SOCKET)
         return;
-    if (sf_lock_try(&s->turn)) {
+    if (sf_turn_try(&s->turn)) {
         if (s->lease_calls != c->lease_seen) {
             c->lease_seen = s->lease_calls;
         } else if (atomic_load(&s->lease_poller)) {
@@ -512,7 +516,7 @@ void sf_lease_tick(struct sf_conn *c)
         } else if (leased(c->link)) {
             sf_lease_return(s, c->link);
         }
-        sf_lock_drop(&s->turn);
+        sf_turn_drop(&s->turn);
         sf_socket_try(s);
     }
     if (!rest && c->state == SF_CONN_READY && atomic_load(&c->reader) == SF_READER_SOCKET)

@@ -10,6 +10,7 @@
  * 3.1 may need another framing: then one message at a time is written to the
  * stage.
  */
+#include "base/barrier.h"
 #include "core/conn.h"
 #include "core/socket.h"
 #include "wire/command.h"
@@ -289,6 +290,7 @@ void sf_send_soon(struct sf_soon *s)
         sf_loop_unsoon(c->loop, &c->soon);
         c->soon_wait_us = 0;
         atomic_store(&c->streaming, 0);
+        sf_barrier_heavy(); /* what was sent before its sender could see that is seen now */
         flush(c);
     }
     sf_conn_drop(c);

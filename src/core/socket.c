@@ -173,7 +173,9 @@ int sf_socket_new(struct sifr_socket **out, struct sifr_ctx *ctx, int type)
     s = pool_take();
     if (!s)
         return -ENOMEM;
-    sf_lock_take(&s->turn);
+    if (s->generation && s->generation != sf_fork_generation()) /* whoever was at it is not in this process */
+        memset(&s->turn, 0, sizeof s->turn);
+    sf_turn_take(&s->turn);
     init_socket(s, ctx, pattern);
     sf_lock_take(&ctx->lock);
     s->opt.ipv6 = ctx->ipv6;
@@ -207,12 +209,12 @@ int sf_socket_new(struct sifr_socket **out, struct sifr_ctx *ctx, int type)
         sf_pins_unref(s->pins);
         s->base.state = NULL;
         s->pins = NULL;
-        sf_lock_drop(&s->turn);
+        sf_turn_drop(&s->turn);
         pool_give(s);
         return err;
     }
     atomic_store_explicit(&s->tag, sf_socket_tag(s), memory_order_release);
-    sf_lock_drop(&s->turn);
+    sf_turn_drop(&s->turn);
     *out = s;
     return 0;
 }
@@ -679,13 +681,13 @@ static inline int visit(sifr_socket_t *s)
     if (err)
         return err;
     sf_owner_hold();
-    sf_lock_take(&s->turn);
+    sf_turn_take(&s->turn);
     if (atomic_load_explicit(&s->tag, memory_order_relaxed) != sf_socket_tag(s))
         err = -ENOTSOCK; /* closed while we waited */
     else if (atomic_load_explicit(&s->ctx->terminating, memory_order_relaxed))
         err = -SIFR_ETERM;
     if (err) {
-        sf_lock_drop(&s->turn);
+        sf_turn_drop(&s->turn);
         sf_owner_release();
         return err;
     }
@@ -744,13 +746,13 @@ void sf_socket_try(struct sifr_socket *s)
      * again after dropping the turn; both sides have a full barrier between
      * their store (the post, the drop) and their look.
      */
-    while (atomic_load(&s->inbox) && sf_lock_try(&s->turn)) {
+    while (atomic_load(&s->inbox) && sf_turn_try(&s->turn)) {
         sf_owner_hold();
         if (atomic_load(&s->closed))
             turn_away(s);
         else
             sf_socket_take_in(s);
-        sf_lock_drop(&s->turn);
+        sf_turn_drop(&s->turn);
         sf_owner_release();
     }
 }
@@ -784,7 +786,7 @@ static inline void leave(struct sifr_socket *s)
     }
     if (!sf_list_empty(&s->finished))
         detach_finished(s);
-    sf_lock_drop(&s->turn);
+    sf_turn_drop(&s->turn);
     if (atomic_load(&s->inbox))
         sf_socket_try(s);
     sf_owner_release();
@@ -1765,9 +1767,9 @@ int sifr_close(sifr_socket_t *sock)
     if (err)
         return err == -EINTR ? 0 : answer(err); /* a child leaves its parent's sockets alone */
     sf_owner_hold();
-    sf_lock_take(&s->turn);
+    sf_turn_take(&s->turn);
     if (atomic_exchange(&s->tag, 0) != sf_socket_tag(s)) {
-        sf_lock_drop(&s->turn);
+        sf_turn_drop(&s->turn);
         sf_owner_release();
         return answer(-ENOTSOCK);
     }
@@ -1811,7 +1813,7 @@ int sifr_close(sifr_socket_t *sock)
     sf_lock_drop(&s->ctx->lock);
     sf_socket_ring(s);
     unwatch_all(s);
-    sf_lock_drop(&s->turn);
+    sf_turn_drop(&s->turn);
     sf_socket_try(s);
     sf_owner_release();
     sf_socket_unref(s);

@@ -9,6 +9,7 @@
 #include "base/fork.h"
 #include "base/list.h"
 #include "base/park.h"
+#include "base/turn.h"
 #include "core/counters.h"
 #include "core/ctx.h"
 #include "core/link.h"
@@ -95,7 +96,7 @@ struct sifr_socket {
     _Atomic uint64_t calls; /* that may have changed what EVENTS says; stored under the turn */
     _Atomic uint32_t followed; /* SF_FOLLOW_...: the next call tells pollers; cleared under the turn */
 
-    struct sf_lock turn;   /* guards all up to the next group */
+    struct sf_turn turn;   /* guards all up to the next group */
     struct sf_socket base; /* what the pattern sees */
     struct sifr_ctx *ctx;  /* borrows: term waits for us */
     struct sf_options opt;
