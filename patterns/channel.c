@@ -12,7 +12,7 @@ static int channel_init(struct sf_socket *s)
 {
     struct channel *c = s->state;
 
-    sf_rotate_init(&c->out);
+    sf_rotate_init(&c->out, NULL);
     sf_single_init(&c->in);
     return 0;
 }

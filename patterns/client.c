@@ -11,7 +11,7 @@ static int client_init(struct sf_socket *s)
 {
     struct client *c = s->state;
 
-    sf_rotate_init(&c->out);
+    sf_rotate_init(&c->out, NULL);
     sf_single_init(&c->in);
     return 0;
 }

@@ -3,16 +3,24 @@
 
 #include <errno.h>
 
-void sf_collect_init(struct sf_collect *c)
+void sf_collect_init(struct sf_collect *c, struct sf_peer **sole)
 {
     sf_list_init(&c->ready);
     sf_list_init(&c->left);
+    c->sole = sole;
     c->current = NULL;
     c->cut = false;
 }
 
-static void set_aside(struct sf_peer *p)
+static void set_sole(struct sf_collect *c, struct sf_peer *p)
 {
+    if (c->sole)
+        *c->sole = p;
+}
+
+static void set_aside(struct sf_collect *c, struct sf_peer *p)
+{
+    set_sole(c, NULL);
     sf_list_remove(&p->in_node);
     p->in_active = false;
 }
@@ -30,13 +38,14 @@ void sf_collect_activate(struct sf_collect *c, struct sf_peer *p)
     if (p->in_active)
         return;
     p->in_active = true;
+    set_sole(c, NULL);
     sf_list_push(p->ended ? &c->left : &c->ready, &p->in_node);
 }
 
 void sf_collect_ended(struct sf_collect *c, struct sf_peer *p)
 {
     if (p->in_active)
-        set_aside(p);
+        set_aside(c, p);
     if (sf_peer_readable(p))
         sf_collect_activate(c, p);
 }
@@ -44,7 +53,7 @@ void sf_collect_ended(struct sf_collect *c, struct sf_peer *p)
 void sf_collect_remove(struct sf_collect *c, struct sf_peer *p)
 {
     if (p->in_active)
-        set_aside(p);
+        set_aside(c, p);
     if (c->current == p) {
         c->current = NULL;
         c->cut = true;
@@ -72,9 +81,15 @@ bool sf_collect_ready(struct sf_collect *c)
     while ((p = next_peer(c))) {
         if (sf_peer_readable(p))
             return true;
-        set_aside(p);
+        set_aside(c, p);
     }
     return false;
+}
+
+/* Whether there is nobody else whose turn it could be. */
+static bool alone(const struct sf_collect *c, const struct sf_peer *p)
+{
+    return sf_list_empty(&c->left) && c->ready.next == &p->in_node && c->ready.prev == &p->in_node;
 }
 
 /* The message of a peer that went away gets an end, lest the next message be taken for its rest. */
@@ -96,7 +111,7 @@ int sf_collect_recv(struct sf_collect *c, struct sf_msg *m, struct sf_peer **fro
         return end_cut(c, m, from);
     while ((p = next_peer(c))) {
         if (sf_peer_get(p, m) != 0) {
-            set_aside(p);
+            set_aside(c, p);
             if (c->current == p) { /* cannot be: messages are seen whole */
                 c->current = NULL;
                 return end_cut(c, m, from);
@@ -106,6 +121,7 @@ int sf_collect_recv(struct sf_collect *c, struct sf_msg *m, struct sf_peer **fro
         if (from)
             *from = p;
         c->current = sf_msg_more(m) ? p : NULL;
+        set_sole(c, c->current || !alone(c, p) ? NULL : p);
         if (!c->current && !p->ended && c->ready.prev != &p->in_node) {
             sf_list_remove(&p->in_node);
             sf_list_push(&c->ready, &p->in_node);

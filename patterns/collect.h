@@ -11,10 +11,12 @@ struct sf_collect {
     struct sf_list ready;    /* sf_peer.in_node, the next first: all with in_active, */
     struct sf_list left;     /* and those of them that have ended */
     struct sf_peer *current; /* whose message is being read; NULL: none */
+    struct sf_peer **sole;   /* sf_socket.sole_in, or NULL: there is more to a recv than this */
     bool cut;                /* that peer went away: an empty last frame ends the message */
 };
 
-void sf_collect_init(struct sf_collect *c);
+/* `sole`: set while one peer is the only one in the row and no message is open; or NULL. */
+void sf_collect_init(struct sf_collect *c, struct sf_peer **sole);
 
 /* A new peer, at the end of the row. */
 void sf_collect_add(struct sf_collect *c, struct sf_peer *p);

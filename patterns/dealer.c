@@ -14,8 +14,8 @@ static int dealer_init(struct sf_socket *s)
 {
     struct dealer *d = s->state;
 
-    sf_rotate_init(&d->out);
-    sf_collect_init(&d->in);
+    sf_rotate_init(&d->out, &s->sole_out);
+    sf_collect_init(&d->in, &s->sole_in);
     return 0;
 }
 

@@ -12,8 +12,8 @@ static int dgram_init(struct sf_socket *s)
 {
     struct dgram *d = s->state;
 
-    sf_rotate_init(&d->out);
-    sf_collect_init(&d->in);
+    sf_rotate_init(&d->out, NULL);
+    sf_collect_init(&d->in, NULL);
     return 0;
 }
 

@@ -14,8 +14,8 @@ static int pair_init(struct sf_socket *s)
 {
     struct pair *a = s->state;
 
-    sf_rotate_init(&a->out);
-    sf_collect_init(&a->in);
+    sf_rotate_init(&a->out, &s->sole_out);
+    sf_collect_init(&a->in, &s->sole_in);
     return 0;
 }
 

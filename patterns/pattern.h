@@ -67,6 +67,12 @@ struct sf_socket {
     const struct sf_pattern *pattern;
     void *state;          /* pattern->size bytes, zeroed before init */
     struct sf_list peers; /* struct sf_peer.node: all that attach has accepted */
+    /*
+     * Short cuts past `send` and `recv`, for as long as these would do no more than what is said
+     * here; the pattern sets and clears them. NULL: ask it.
+     */
+    struct sf_peer *sole_out; /* gets the next message, if it is of one frame and has room */
+    struct sf_peer *sole_in;  /* the next message comes from it, if it has one of one frame */
     bool conflate;        /* SIFR_CONFLATE is set */
     bool raw;             /* connections made from now on carry bytes, no ZMTP; the pattern's to set */
     uint64_t drops[SF_DROPS]; /* messages; all under the turn is counted here */

@@ -3,7 +3,7 @@
 
 static int pull_init(struct sf_socket *s)
 {
-    sf_collect_init(s->state);
+    sf_collect_init(s->state, &s->sole_in);
     return 0;
 }
 

@@ -24,7 +24,7 @@ static int rep_init(struct sf_socket *s)
 {
     struct rep *a = s->state;
 
-    sf_collect_init(&a->in);
+    sf_collect_init(&a->in, NULL);
     return 0;
 }
 

@@ -27,8 +27,8 @@ static int req_init(struct sf_socket *s)
 {
     struct req *q = s->state;
 
-    sf_rotate_init(&q->out);
-    sf_collect_init(&q->in);
+    sf_rotate_init(&q->out, NULL);
+    sf_collect_init(&q->in, NULL);
     q->number = sf_random32();
     return 0;
 }

@@ -3,15 +3,23 @@
 
 #include <errno.h>
 
-void sf_rotate_init(struct sf_rotate *r)
+void sf_rotate_init(struct sf_rotate *r, struct sf_peer **sole)
 {
     sf_list_init(&r->ready);
+    r->sole = sole;
     r->current = NULL;
     r->lost = r->swallow = false;
 }
 
-static void pass_over(struct sf_peer *p)
+static void set_sole(struct sf_rotate *r, struct sf_peer *p)
 {
+    if (r->sole)
+        *r->sole = p;
+}
+
+static void pass_over(struct sf_rotate *r, struct sf_peer *p)
+{
+    set_sole(r, NULL);
     sf_list_remove(&p->out_node);
     p->out_active = false;
 }
@@ -29,12 +37,13 @@ void sf_rotate_activate(struct sf_rotate *r, struct sf_peer *p)
         return;
     p->out_active = true;
     sf_list_push(&r->ready, &p->out_node);
+    set_sole(r, NULL);
 }
 
 void sf_rotate_remove(struct sf_rotate *r, struct sf_peer *p)
 {
     if (p->out_active)
-        pass_over(p);
+        pass_over(r, p);
     if (r->current == p) {
         sf_peer_rollback(p);
         r->current = NULL;
@@ -49,14 +58,17 @@ struct sf_peer *sf_rotate_pick(struct sf_rotate *r)
 
         if (sf_peer_room(p))
             return p;
-        pass_over(p);
+        pass_over(r, p);
     }
     return NULL;
 }
 
 void sf_rotate_took(struct sf_rotate *r, struct sf_peer *p, bool more)
 {
+    bool alone = r->ready.next == &p->out_node && r->ready.prev == &p->out_node;
+
     r->current = more ? p : NULL;
+    set_sole(r, !more && alone ? p : NULL);
     if (!more && p->out_active && r->ready.prev != &p->out_node) {
         sf_list_remove(&p->out_node);
         sf_list_push(&r->ready, &p->out_node);
@@ -79,7 +91,7 @@ static int send_first(struct sf_rotate *r, struct sf_msg *m, bool more)
             sf_rotate_took(r, p, more);
         if (err != -EPIPE)
             return err;
-        pass_over(p);
+        pass_over(r, p);
     }
     return -EAGAIN;
 }
@@ -111,7 +123,7 @@ static int send_next(struct sf_rotate *r, struct sf_msg *m, bool more, bool wait
     }
     if (err == -EPIPE) {
         if (p->out_active)
-            pass_over(p);
+            pass_over(r, p);
         return give_up(r, more, wait);
     }
     r->current = NULL;

@@ -10,11 +10,13 @@
 struct sf_rotate {
     struct sf_list ready;    /* sf_peer.out_node, the next first: all with out_active */
     struct sf_peer *current; /* has the first frames of a message; NULL: none */
+    struct sf_peer **sole;   /* sf_socket.sole_out, or NULL: there is more to a send than this */
     bool lost;    /* the peer of the message begun has gone, the sender does not know yet */
     bool swallow; /* the rest of the message goes nowhere */
 };
 
-void sf_rotate_init(struct sf_rotate *r);
+/* `sole`: set while one peer is the only one in the row and no message is open; or NULL. */
+void sf_rotate_init(struct sf_rotate *r, struct sf_peer **sole);
 
 /* A new peer, at the end of the row. */
 void sf_rotate_add(struct sf_rotate *r, struct sf_peer *p);

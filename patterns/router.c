@@ -15,7 +15,7 @@ int sf_router_init(struct sf_socket *s)
 {
     struct sf_router *r = s->state;
 
-    sf_collect_init(&r->in);
+    sf_collect_init(&r->in, NULL);
     sf_list_init(&r->notices);
     sf_msg_init(&r->id);
     sf_msg_init(&r->body);

@@ -3,7 +3,7 @@
 
 static int scatter_init(struct sf_socket *s)
 {
-    sf_rotate_init(s->state);
+    sf_rotate_init(s->state, &s->sole_out);
     return 0;
 }
 

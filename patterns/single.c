@@ -3,7 +3,7 @@
 
 void sf_single_init(struct sf_single *g)
 {
-    sf_collect_init(&g->in);
+    sf_collect_init(&g->in, NULL);
     sf_msg_init(&g->ahead);
     g->has_ahead = false;
 }

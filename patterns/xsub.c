@@ -8,7 +8,7 @@
 
 int sf_xsub_init(struct sf_xsub *x)
 {
-    sf_collect_init(&x->in);
+    sf_collect_init(&x->in, NULL);
     sf_trie_init(&x->topics);
     return 0;
 }

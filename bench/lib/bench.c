@@ -324,37 +324,6 @@ uint8_t *bench_message(size_t size)
     return m;
 }
 
-void bench_stamp(uint8_t *message, size_t size, uint64_t place)
-{
-    if (size >= sizeof place)
-        memcpy(message, &place, sizeof place);
-    else if (size > 0)
-        message[0] = (uint8_t)place;
-}
-
-uint64_t bench_place(const void *data, size_t size, uint64_t expected)
-{
-    uint64_t place = expected;
-
-    if (size >= sizeof place)
-        memcpy(&place, data, sizeof place);
-    else if (size > 0 && *(const uint8_t *)data != (uint8_t)expected)
-        place = ~expected;
-    return place;
-}
-
-void bench_check(const void *data, ssize_t got, size_t size, uint64_t place, const uint8_t *like)
-{
-    size_t from = size >= sizeof place ? sizeof place : size > 0;
-    const uint8_t *bytes = data;
-
-    if (got != (ssize_t)size)
-        die("message %llu has %zd bytes, not %zu", (unsigned long long)place, got, size);
-    if (size > from && (bytes[size - 1] != like[size - 1] ||
-                        (place % 1000 == 0 && memcmp(bytes + from, like + from, size - from) != 0)))
-        die("message %llu has other content", (unsigned long long)place);
-}
-
 /* ---- Results ----------------------------------------------------------------------------- */
 
 void bench_result(const char *key, double value)

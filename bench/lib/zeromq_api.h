@@ -111,13 +111,13 @@ static int send_frame(struct peer *p, const void *data, size_t size, int flags)
 
 static ssize_t recv_frame(struct peer *p, const void **data, int flags)
 {
-    if (F(msg_recv)(&p->msg, p->socket, flags & PEER_DONTWAIT ? K(DONTWAIT) : 0) == -1) {
-        if (errno != EAGAIN)
-            OK(-1);
-        return -1;
-    }
-    *data = F(msg_data)(&p->msg);
-    return (ssize_t)F(msg_size)(&p->msg);
+    int size = F(msg_recv)(&p->msg, p->socket, flags & PEER_DONTWAIT ? K(DONTWAIT) : 0);
+
+    if (size == -1 && errno != EAGAIN)
+        OK(-1);
+    if (size != -1)
+        *data = F(msg_data)(&p->msg);
+    return size;
 }
 
 static bool more(struct peer *p)

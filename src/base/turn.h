@@ -2,6 +2,7 @@
 #define SF_BASE_TURN_H
 
 #include "base/barrier.h"
+#include "base/rare.h"
 #include "base/park.h"
 
 #include <stddef.h>
@@ -74,7 +75,8 @@ static inline struct sf_seat *sf_turn_seat(struct sf_turn *t)
 {
     struct sf_seat *seat = atomic_load_explicit(&t->leans, memory_order_relaxed);
 
-    if (!seat || atomic_load_explicit(&seat->owner, memory_order_relaxed) != (uintptr_t)&sf_turn_me)
+    if (SF_RARE(!seat || atomic_load_explicit(&seat->owner, memory_order_relaxed) !=
+                             (uintptr_t)&sf_turn_me))
         return NULL;
     return seat;
 }
@@ -84,20 +86,20 @@ static inline bool sf_turn_sit(struct sf_turn *t, struct sf_seat *seat)
 {
     atomic_store_explicit(&seat->in, 1, memory_order_relaxed);
     atomic_signal_fence(memory_order_seq_cst);
-    if (atomic_load_explicit(&t->leans, memory_order_relaxed) == seat) {
-        t->seat = seat;
-        return true;
+    if (SF_RARE(atomic_load_explicit(&t->leans, memory_order_relaxed) != seat)) {
+        atomic_store_explicit(&seat->in, 0, memory_order_release);
+        sf_turn_wake(seat);
+        return false;
     }
-    atomic_store_explicit(&seat->in, 0, memory_order_release);
-    sf_turn_wake(seat);
-    return false;
+    t->seat = seat;
+    return true;
 }
 
 static inline void sf_turn_take(struct sf_turn *t)
 {
     struct sf_seat *seat = sf_turn_seat(t);
 
-    if (!seat || !sf_turn_sit(t, seat))
+    if (SF_RARE(!seat || !sf_turn_sit(t, seat)))
         sf_turn_take_lock(t);
 }
 
@@ -114,13 +116,13 @@ static inline void sf_turn_drop(struct sf_turn *t)
 {
     struct sf_seat *seat = t->seat;
 
-    if (!seat) {
+    if (SF_RARE(!seat)) {
         sf_lock_drop(&t->lock);
         return;
     }
     atomic_store_explicit(&seat->in, 0, memory_order_release);
     atomic_signal_fence(memory_order_seq_cst);
-    if (atomic_load_explicit(&t->leans, memory_order_relaxed) != seat)
+    if (SF_RARE(atomic_load_explicit(&t->leans, memory_order_relaxed) != seat))
         sf_turn_wake(seat);
 }
 

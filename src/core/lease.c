@@ -21,7 +21,6 @@
 enum {
     TICK_MS = 10,         /* an unused lease goes back after one to two */
     FRUITLESS = 2,        /* looks in vain, then it goes back too */
-    FLUSH_BYTES = 65536,  /* a stream's sender writes by itself when so much has gathered */
     STREAK = 8,           /* sends in a row that make a stream, */
     STREAK_NS = 2000,     /* each so soon after the last one's end */
     SPIN_NS = 20000,      /* how long a recv looks again before it sleeps */
@@ -79,6 +78,11 @@ static bool write_out(struct sf_conn *c, struct sf_link *l, bool idle)
     return err == 0;
 }
 
+void sf_direct_flush(struct sf_link *l)
+{
+    write_out(l->conn, l, false);
+}
+
 /* Whether the call has written to so many idle peers that the loops shall do the rest. */
 static bool wrote_enough(struct sifr_socket *s)
 {
@@ -97,12 +101,6 @@ void sf_direct_sent(struct sf_link *l)
     struct sf_conn *c = l->conn;
     uint64_t now;
 
-    sf_barrier_light();
-    if (atomic_load_explicit(&c->streaming, memory_order_relaxed)) {
-        if (l->unflushed >= FLUSH_BYTES)
-            write_out(c, l, false);
-        return; /* the loop looks again, at last after the heavy barrier that ends the stream */
-    }
     if (!sf_pipe_must_wake(l->out))
         return;
     if ((s->base.pattern->flags & SF_PATTERN_FANOUT) && wrote_enough(s)) {

@@ -4,8 +4,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/barrier.h"
+#include "core/conn.h"
 #include "core/link.h"
 #include "core/socket.h"
+#include "wire/pipe.h"
 
 struct pollfd;
 
@@ -16,8 +19,53 @@ enum { SF_LEASES_MAX = 16 }; /* connections of a call that reads by itself */
  * so that a message crosses no thread. All with the socket's turn.
  */
 
-/* A message was put into the link's out-pipe: writes it, or leaves it to the loop. */
+/* A message was put into the link's out-pipe, of a connection: writes it, or leaves it to the loop. */
 void sf_direct_sent(struct sf_link *l);
+
+/* So much of a stream has gathered that its sender is to write: it does. */
+void sf_direct_flush(struct sf_link *l);
+
+enum { SF_DIRECT_FLUSH = 65536 }; /* bytes that are so much */
+
+/* A message whose last frame has `size` bytes is complete in the link's out-pipe: it goes on its way. */
+static inline void sf_link_sent(struct sf_link *l, size_t size)
+{
+    if (!l->direct) {
+        if (sf_pipe_must_wake(l->out))
+            sf_link_wake_reader(l);
+        return;
+    }
+    l->unflushed += size + SF_FRAME_HEADER_MAX;
+    sf_barrier_light();
+    if (!atomic_load_explicit(&l->conn->streaming, memory_order_relaxed))
+        sf_direct_sent(l);
+    else if (l->unflushed >= SF_DIRECT_FLUSH) /* else the loop looks, at last after the heavy barrier that ends it */
+        sf_direct_flush(l);
+}
+
+/* The short way of a message of one small frame: false: nothing was done. */
+static inline bool sf_link_put_quick(struct sf_link *l, const void *data, size_t size)
+{
+    struct sf_pipe *out = l->out;
+
+    if (SF_RARE(l->peer.ended || l->member || !sf_pipe_surely_has_room(out) ||
+                !sf_pipe_put_small(out, data, size)))
+        return false;
+    sf_link_sent(l, size);
+    return true;
+}
+
+/* The same in; into `m`, which holds a message. */
+static inline bool sf_link_get_quick(struct sf_link *l, struct sf_msg *m)
+{
+    bool credit;
+
+    if (!sf_pipe_get_small(l->in, m, &credit))
+        return false;
+    if (credit)
+        sf_link_wake_writer(l);
+    return true;
+}
 
 /*
  * For who would drop a message: writes some of what the link's full out-pipe holds, if the kernel

@@ -84,8 +84,7 @@ void sf_link_wake_reader(struct sf_link *l)
         sf_link_post(atomic_load(&l->other), SF_EVENT_READABLE);
 }
 
-/* The same for whoever fills the in-pipe. */
-static void wake_writer(struct sf_link *l)
+void sf_link_wake_writer(struct sf_link *l)
 {
     if (l->conn) {
         if (atomic_load_explicit(&l->conn->reader, memory_order_relaxed) == SF_READER_LOOP)
@@ -208,13 +207,10 @@ int sf_peer_put(struct sf_peer *p, struct sf_msg *m, bool more)
     if (err)
         return err;
 sent:
-    if (l->direct) {
+    if (!more)
+        sf_link_sent(l, sf_msg_size(m));
+    else if (l->direct)
         l->unflushed += sf_msg_size(m) + SF_FRAME_HEADER_MAX;
-        if (!more)
-            sf_direct_sent(l);
-    } else if (!more && sf_pipe_must_wake(l->out)) {
-        sf_link_wake_reader(l);
-    }
     return 0;
 }
 
@@ -255,7 +251,7 @@ static bool sleep_in(struct sf_link *l)
     bool credit, asleep = sf_pipe_sleep(l->in, &credit);
 
     if (credit)
-        wake_writer(l);
+        sf_link_wake_writer(l);
     if (asleep)
         finish(l);
     return asleep;
@@ -268,13 +264,13 @@ int sf_peer_get(struct sf_peer *p, struct sf_msg *m)
 
     if (sf_pipe_get_small(l->in, m, &credit)) {
         if (credit)
-            wake_writer(l);
+            sf_link_wake_writer(l);
         return 0;
     }
     sf_msg_close(m);
     while ((brief ? sf_pipe_get_brief : sf_pipe_get)(l->in, m, &credit) != 0) {
         if (credit)
-            wake_writer(l);
+            sf_link_wake_writer(l);
         if (sleep_in(l)) {
             sf_msg_init(m);
             m->flags = brief ? SF_MSG_BRIEF : 0;
@@ -282,7 +278,7 @@ int sf_peer_get(struct sf_peer *p, struct sf_msg *m)
         }
     }
     if (credit)
-        wake_writer(l);
+        sf_link_wake_writer(l);
     return 0;
 }
 

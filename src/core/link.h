@@ -98,6 +98,9 @@ static inline struct sf_link *sf_link_of(struct sf_peer *p)
 /* Tells whoever moves the bytes of the out-pipe, or reads them, that there are some. */
 void sf_link_wake_reader(struct sf_link *l);
 
+/* The same for whoever fills the in-pipe: there is room. */
+void sf_link_wake_writer(struct sf_link *l);
+
 /* Something that is not the crowd's is to stand in the out-pipe of a member next (crowd.c). */
 void sf_crowd_step_aside(struct sf_member *m);
 

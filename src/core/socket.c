@@ -670,7 +670,7 @@ void sf_socket_take_in(struct sifr_socket *s)
 /* With the turn: what came meanwhile, for the most part nothing. */
 static inline void take_in(struct sifr_socket *s)
 {
-    if (atomic_load_explicit(&s->inbox, memory_order_relaxed) || !sf_list_empty(&s->finished))
+    if (SF_RARE(atomic_load_explicit(&s->inbox, memory_order_relaxed) || !sf_list_empty(&s->finished)))
         sf_socket_take_in(s);
 }
 
@@ -678,15 +678,15 @@ static inline int visit(sifr_socket_t *s)
 {
     int err = sf_socket_check(s);
 
-    if (err)
+    if (SF_RARE(err))
         return err;
     sf_owner_hold();
     sf_turn_take(&s->turn);
-    if (atomic_load_explicit(&s->tag, memory_order_relaxed) != sf_socket_tag(s))
+    if (SF_RARE(atomic_load_explicit(&s->tag, memory_order_relaxed) != sf_socket_tag(s)))
         err = -ENOTSOCK; /* closed while we waited */
-    else if (atomic_load_explicit(&s->ctx->terminating, memory_order_relaxed))
+    else if (SF_RARE(atomic_load_explicit(&s->ctx->terminating, memory_order_relaxed)))
         err = -SIFR_ETERM;
-    if (err) {
+    if (SF_RARE(err)) {
         sf_turn_drop(&s->turn);
         sf_owner_release();
         return err;
@@ -703,7 +703,7 @@ static inline int enter(sifr_socket_t *s)
         atomic_store_explicit(&s->calls,
                               atomic_load_explicit(&s->calls, memory_order_relaxed) + 1,
                               memory_order_relaxed);
-        if (atomic_load_explicit(&s->followed, memory_order_relaxed))
+        if (SF_RARE(atomic_load_explicit(&s->followed, memory_order_relaxed)))
             sf_poller_called(s);
     }
     return err;
@@ -780,14 +780,14 @@ static void leave_with_news(struct sifr_socket *s)
 
 static inline void leave(struct sifr_socket *s)
 {
-    if (s->news) {
+    if (SF_RARE(s->news)) {
         leave_with_news(s);
         return;
     }
-    if (!sf_list_empty(&s->finished))
+    if (SF_RARE(!sf_list_empty(&s->finished)))
         detach_finished(s);
     sf_turn_drop(&s->turn);
-    if (atomic_load(&s->inbox))
+    if (SF_RARE(atomic_load(&s->inbox)))
         sf_socket_try(s);
     sf_owner_release();
 }
@@ -1016,6 +1016,27 @@ int sf_socket_send_now(struct sifr_socket *s, struct sf_msg *m, bool more, bool 
     return s->base.pattern->send(&s->base, m, more, wait);
 }
 
+/* Most messages, when the pattern has nothing to add. Whether it was one. */
+static inline bool send_quick(struct sifr_socket *s, const void *data, size_t size, int flags)
+{
+    struct sf_peer *p = s->base.sole_out;
+
+    if (SF_RARE(!p || (flags & SIFR_SNDMORE) || !sf_link_put_quick(sf_link_of(p), data, size)))
+        return false;
+    s->rush = 0;
+    return true;
+}
+
+static inline bool recv_quick(struct sifr_socket *s, struct sf_msg *m)
+{
+    struct sf_peer *p = s->base.sole_in;
+
+    if (SF_RARE(!p || !sf_link_get_quick(sf_link_of(p), m)))
+        return false;
+    s->rcvmore = false;
+    return true;
+}
+
 /* Sends on a socket whose turn is held; it is given back. */
 static inline int send_entered(struct sifr_socket *s, struct sf_msg *m, int flags)
 {
@@ -1054,8 +1075,9 @@ int sifr_msg_send(sifr_msg_t *msg, sifr_socket_t *sock, int flags)
         return answer(-EFAULT);
     }
     size = sf_msg_size(m);
-    err = send_entered(sock, m, flags);
-    if (err)
+    if (send_quick(sock, sf_msg_data(m), size, flags))
+        leave(sock);
+    else if ((err = send_entered(sock, m, flags)) != 0)
         return answer(err);
     sf_msg_close(m);
     sf_msg_init(m);
@@ -1097,6 +1119,10 @@ static inline int send_bytes(sifr_socket_t *sock, const void *buf, size_t len, i
         leave(sock);
         return -EFAULT;
     }
+    if (send_quick(sock, buf, len, flags)) {
+        leave(sock);
+        return (int)len;
+    }
     if (sock->base.conflate && !constant) {
         err = sf_msg_init_copy(&m, buf, len);
         if (err) {
@@ -1124,8 +1150,11 @@ int sifr_send_const(sifr_socket_t *sock, const void *buf, size_t len, int flags)
     return answer(send_bytes(sock, buf, len, flags, true));
 }
 
-/* Receives into `m` on a socket whose turn is held; it is given back. */
-static inline int recv_entered(struct sifr_socket *s, struct sf_msg *m, int flags, struct into *to)
+/*
+ * Receives into `m` on a socket whose turn is held; it is given back. Not the quick way: apart from
+ * that, which is brief when this does not stand in it.
+ */
+static __attribute__((noinline)) int recv_entered(struct sifr_socket *s, struct sf_msg *m, int flags, struct into *to)
 {
     int err;
 
@@ -1150,6 +1179,10 @@ int sifr_msg_recv(sifr_msg_t *msg, sifr_socket_t *sock, int flags)
         leave(sock);
         return answer(-EFAULT);
     }
+    if (recv_quick(sock, m)) {
+        leave(sock);
+        return (int)sf_msg_size(m);
+    }
     err = recv_entered(sock, m, flags, NULL);
     return err ? answer(err) : size_result(sf_msg_size(m));
 }
@@ -1168,6 +1201,10 @@ int sifr_recv(sifr_socket_t *sock, void *buf, size_t len, int flags)
     }
     sf_msg_init(&m);
     m.flags = SF_MSG_BRIEF;
+    if (recv_quick(sock, &m)) {
+        received(sock, &m, 0, &to);
+        return (int)to.size;
+    }
     err = recv_entered(sock, &m, flags, &to);
     sf_msg_close(&m);
     return err ? answer(err) : size_result(to.size);

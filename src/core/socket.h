@@ -9,6 +9,7 @@
 #include "base/fork.h"
 #include "base/list.h"
 #include "base/park.h"
+#include "base/rare.h"
 #include "base/turn.h"
 #include "core/counters.h"
 #include "core/ctx.h"
@@ -248,10 +249,10 @@ void sf_inproc_forget(struct sifr_ctx *ctx); /* shutdown: nobody will bind any m
 static inline int sf_socket_check(sifr_socket_t *s)
 {
     /* Any pointer may come: one that is not aligned is none of ours, and its tag all that is read. */
-    if (!s || (uintptr_t)s % _Alignof(struct sifr_socket) ||
-        atomic_load_explicit(&s->tag, memory_order_acquire) != sf_socket_tag(s))
+    if (SF_RARE(!s || (uintptr_t)s % _Alignof(struct sifr_socket) ||
+                atomic_load_explicit(&s->tag, memory_order_acquire) != sf_socket_tag(s)))
         return -ENOTSOCK;
-    return s->generation == sf_fork_generation() ? 0 : -EINTR;
+    return SF_RARE(!sf_fork_same(s->generation)) ? -EINTR : 0;
 }
 
 #endif

@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/rare.h"
 #include <sifr.h>
 
 /*
@@ -211,7 +212,7 @@ static inline bool sf_msg_more(const struct sf_msg *m)
 }
 
 /* At most SF_MSG_INLINE bytes, without a call: by blocks that overlap. */
-static inline void sf_msg_copy_small(uint8_t *to, const uint8_t *from, size_t n)
+SF_OFTEN void sf_msg_copy_small(uint8_t *to, const uint8_t *from, size_t n)
 {
     if (n >= 16) {
         memcpy(to, from, 16);

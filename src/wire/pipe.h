@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
+#include "base/rare.h"
 #include "base/park.h"
 #include "wire/chunk.h"
 #include "wire/msg.h"
@@ -280,7 +281,7 @@ uint64_t sf_pipe_drop(struct sf_pipe *p, bool *credit);
 /* --- What most messages need of all that, without a call ---------------- */
 
 /* One thread at a time counts, so that this is no more than two additions. */
-static inline void sf_tally_add(struct sf_tally *t, uint64_t messages, uint64_t bytes)
+SF_OFTEN void sf_tally_add(struct sf_tally *t, uint64_t messages, uint64_t bytes)
 {
     uint64_t m = atomic_load_explicit(&t->messages, memory_order_relaxed);
     uint64_t b = atomic_load_explicit(&t->bytes, memory_order_relaxed);
@@ -324,17 +325,17 @@ static inline bool sf_pipe_surely_has_room(const struct sf_pipe *p)
  * sf_pipe_put of a message of one small frame into a chunk that has room. False: nothing was done,
  * sf_pipe_put is to do it.
  */
-static inline bool sf_pipe_put_small(struct sf_pipe *p, const uint8_t *data, size_t size)
+SF_OFTEN bool sf_pipe_put_small(struct sf_pipe *p, const uint8_t *data, size_t size)
 {
     struct sf_chunk *c;
     uint8_t *to;
 
-    if (p->conflate) /* as above */
+    if (SF_RARE(p->conflate)) /* as above */
         return false;
     c = p->tail;
-    if (!c || size > 255 || p->open || p->dirty || p->shared || p->msg_chunk != c ||
+    if (SF_RARE(!c || size > 255 || p->open || p->dirty || p->shared || p->msg_chunk != c ||
         p->raw || atomic_load_explicit(&c->n_segs, memory_order_relaxed) ||
-        p->fill + size + 2 + sizeof(struct sf_segment) > c->size)
+        p->fill + size + 2 + sizeof(struct sf_segment) > c->size))
         return false;
     to = c->bytes + p->fill;
     to[0] = 0;
@@ -360,7 +361,7 @@ static inline bool sf_pipe_put_small(struct sf_pipe *p, const uint8_t *data, siz
  * last one: they come by the same connection and mostly stand in the same chunk, so that its
  * references to both are as good for the next, and nothing has to be counted.
  */
-static inline bool sf_pipe_get_small(struct sf_pipe *p, struct sf_msg *m, bool *credit)
+SF_OFTEN bool sf_pipe_get_small(struct sf_pipe *p, struct sf_msg *m, bool *credit)
 {
     struct sf_chunk *c = p->at.chunk;
     struct sf_owner *owner = NULL;
@@ -368,12 +369,12 @@ static inline bool sf_pipe_get_small(struct sf_pipe *p, struct sf_msg *m, bool *
     uint8_t *b;
     size_t size;
 
-    if (p->at.off >= p->seen || p->inside || m->group ||
-        atomic_load_explicit(&p->half, memory_order_relaxed) == 0)
+    if (SF_RARE(p->at.off >= p->seen || p->inside || m->group ||
+                atomic_load_explicit(&p->half, memory_order_relaxed) == 0))
         return false;
     b = c->bytes + p->at.off;
     size = b[1];
-    if (b[0]) /* long, of several frames, a command, or to be passed over */
+    if (SF_RARE(b[0])) /* long, of several frames, a command, or to be passed over */
         return false;
     if (m->flags & SF_MSG_BRIEF) {
         if (m->kind == SF_MSG_SLICE) /* a segment's owner is its own even so */
@@ -389,7 +390,7 @@ static inline bool sf_pipe_get_small(struct sf_pipe *p, struct sf_msg *m, bool *
             p->sliced_bytes += size;
         }
         meta = m->meta;
-        if (meta != c->meta) {
+        if (SF_RARE(meta != c->meta)) {
             sf_meta_unref(meta);
             meta = sf_meta_ref(c->meta);
         }
