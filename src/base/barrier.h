@@ -27,6 +27,12 @@ void sf_barrier_begin(void);
 
 extern _Atomic bool sf_barrier_cheap; /* light costs nothing; set by begin, never cleared */
 
+/* Whether light costs nothing, and heavy a system call. */
+static inline bool sf_barrier_asks(void)
+{
+    return atomic_load_explicit(&sf_barrier_cheap, memory_order_relaxed);
+}
+
 static inline void sf_barrier_light(void)
 {
     if (atomic_load_explicit(&sf_barrier_cheap, memory_order_relaxed))

@@ -76,7 +76,7 @@ static int make_pipes(struct sf_link *l, bool conflate)
     sf_pipe_set_mark(l->in, 1, l->socket->opt.rcv_hwm);
     sf_pipe_set_mark(l->in, 0, -1);
     sf_pipe_set_pins(l->in, l->socket->pins);
-    atomic_store(&l->in->asleep, 1);
+    sf_pipe_lull(l->in);
     sf_counters_enter(l);
     return 0;
 }
@@ -112,7 +112,7 @@ static void tie(struct sf_link *b)
     sf_pipe_set_mark(b->in, 1, atomic_load(&bound->hwm[1]));
     sf_pipe_set_mark(b->out, 0, atomic_load(&bound->hwm[0]));
     sf_pipe_set_pins(b->in, bound->pins);
-    atomic_store(&b->in->asleep, 1);
+    sf_pipe_lull(b->in);
     b->met = atomic_load(&b->other)->met = true;
     sf_counters_enter(b);
     if (!atomic_load(&b->other)->orphan) /* else nobody is there to be told anything */

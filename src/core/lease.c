@@ -319,14 +319,12 @@ bool sf_direct_await(struct sifr_socket *s, struct sf_spin *spin)
     return sf_spin(spin, look_for_post, s);
 }
 
-bool sf_direct_gather(struct sifr_socket *s)
+/* Has waited for an inproc partner, until `now`: if that is all the time, lets some more come. */
+static void gather(struct sifr_socket *s, uint64_t now)
 {
     uint64_t calls = atomic_load_explicit(&s->calls, memory_order_relaxed);
-    uint64_t now, end;
+    uint64_t end;
 
-    if (!sf_direct_await(s, &s->spin))
-        return false;
-    now = sf_clock_ns();
     if (now - s->rush_ns > (calls - s->rush_calls) * RUSH_NS)
         s->rush /= 2;
     else if (s->rush < 2 * RUSH)
@@ -336,6 +334,21 @@ bool sf_direct_gather(struct sifr_socket *s)
             now = sf_clock_ns();
     s->rush_ns = now;
     s->rush_calls = calls;
+}
+
+bool sf_direct_gather(struct sifr_socket *s)
+{
+    if (!sf_direct_await(s, &s->spin))
+        return false;
+    gather(s, sf_clock_ns());
+    return true;
+}
+
+bool sf_direct_linger(struct sifr_socket *s)
+{
+    if (s->rush < RUSH)
+        return false;
+    gather(s, sf_clock_ns());
     return true;
 }
 

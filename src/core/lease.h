@@ -108,6 +108,12 @@ bool sf_direct_await(struct sifr_socket *s, struct sf_spin *spin);
 bool sf_direct_gather(struct sifr_socket *s);
 
 /*
+ * One that has done so lets more gather before it says that it has found nothing: the sender goes
+ * on undisturbed, which would have to wake it. Whether it did.
+ */
+bool sf_direct_linger(struct sifr_socket *s);
+
+/*
  * Calls `look` again and again for some microseconds, giving way before each
  * time, unless that has been of no use lately. It says 1: there is something,
  * 0: not yet, -1: no use. Whether it said 1.

@@ -106,7 +106,7 @@ static int make_in(struct sf_link *l, bool conflate)
     sf_pipe_set_mark(p, 1, mark);
     sf_pipe_set_pins(p, s->pins);
     p->meta = sf_meta_ref(l->conn->meta);
-    atomic_store(&p->asleep, 1); /* nothing is there: its first message is news */
+    sf_pipe_lull(p); /* nothing is there: its first message is news */
     atomic_store(&l->in, p);
     /*
      * A new mark is stored, then given to the pipes: that has met this one, or
@@ -128,7 +128,7 @@ static int make_out(struct sf_link *l, bool conflate)
         return err;
     sf_pipe_set_mark(p, 1, -1);
     sf_pipe_set_mark(p, 0, atomic_load(&l->socket->hwm[0]));
-    atomic_store(&p->asleep, 1); /* who reads it has found nothing */
+    sf_pipe_lull(p); /* who reads it has found nothing */
     atomic_store(&l->out, p);
     return 0;
 }

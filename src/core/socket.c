@@ -1158,13 +1158,17 @@ static __attribute__((noinline)) int recv_entered(struct sifr_socket *s, struct 
 {
     int err;
 
+    bool wait = !(flags & SIFR_DONTWAIT) && s->opt.rcv_timeout != 0;
+
     if (!s->base.pattern->recv) {
         leave(s);
         return -ENOTSUP;
     }
+    if (wait && s->rush && s->base.sole_in && sf_direct_linger(s) && recv_quick(s, m))
+        return received(s, m, 0, to);
     err = recv_step(s, m);
     if (err == -EAGAIN)
-        return recv_waiting(s, m, !(flags & SIFR_DONTWAIT) && s->opt.rcv_timeout != 0, to);
+        return recv_waiting(s, m, wait, to);
     return received(s, m, err, to);
 }
 

@@ -1,13 +1,15 @@
 /* Queues of framed messages between a writer and a reader. */
 #include "wire/pipe.h"
 #include "base/alloc.h"
+#include "base/barrier.h"
 #include "wire/frame.h"
 #include "wire/log.h"
 
 #include <errno.h>
 #include <string.h>
 
-enum { BYTES = SF_CHUNK_FINAL - 1 };
+enum { BYTES = SF_CHUNK_FINAL - 1,
+       FLOWS = 256 /* messages since its reader slept that make a pipe flow */ };
 
 const struct sf_pipe sf_pipe_empty;
 
@@ -504,14 +506,6 @@ void sf_pipe_rollback(struct sf_pipe *p)
     p->open_bytes = 0;
 }
 
-bool sf_pipe_must_wake(struct sf_pipe *p)
-{
-    /* Between the store of `done` and this look stands the fence that sf_pipe_sleep has too. */
-    atomic_thread_fence(memory_order_seq_cst);
-    return atomic_load_explicit(&p->asleep, memory_order_relaxed) &&
-           atomic_exchange_explicit(&p->asleep, 0, memory_order_relaxed);
-}
-
 uint64_t sf_pipe_depth(struct sf_pipe *p)
 {
     return written(p) - atomic_load_explicit(&p->taken, memory_order_acquire);
@@ -800,6 +794,8 @@ bool sf_pipe_say_taken(struct sf_pipe *p)
 {
     atomic_store_explicit(&p->taken, p->took, memory_order_release);
     atomic_thread_fence(memory_order_seq_cst);
+    if (p->took - p->slept_at >= FLOWS && sf_barrier_asks())
+        atomic_store_explicit(&p->flows, true, memory_order_relaxed);
     return atomic_load_explicit(&p->wants_room, memory_order_relaxed) &&
            atomic_exchange_explicit(&p->wants_room, 0, memory_order_relaxed);
 }
@@ -1073,14 +1069,32 @@ static void doze(struct sf_pipe *p)
         sf_log_doze(w->log, w->sleeper);
 }
 
+/* From now on the writer wakes the reader, who sees what is there without that. */
+static void lie_down(struct sf_pipe *p)
+{
+    bool flows = atomic_load_explicit(&p->flows, memory_order_relaxed);
+
+    p->slept_at = p->took;
+    atomic_store_explicit(&p->flows, false, memory_order_relaxed);
+    atomic_store_explicit(&p->asleep, 1, memory_order_relaxed);
+    doze(p);
+    if (flows)
+        sf_barrier_heavy();
+    else
+        atomic_thread_fence(memory_order_seq_cst);
+}
+
+void sf_pipe_lull(struct sf_pipe *p)
+{
+    lie_down(p);
+}
+
 bool sf_pipe_sleep(struct sf_pipe *p, bool *credit)
 {
     *credit = false;
     if (p == sf_pipe_none()) /* who puts a pipe in its place makes it asleep */
         return true;
-    atomic_store_explicit(&p->asleep, 1, memory_order_relaxed);
-    doze(p);
-    atomic_thread_fence(memory_order_seq_cst);
+    lie_down(p);
     if (sf_pipe_ready(p)) {
         atomic_store_explicit(&p->asleep, 0, memory_order_relaxed);
         return false;

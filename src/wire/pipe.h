@@ -7,8 +7,8 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
-#include "base/rare.h"
 #include "base/park.h"
+#include "base/rare.h"
 #include "wire/chunk.h"
 #include "wire/msg.h"
 
@@ -83,6 +83,13 @@ struct sf_pipe {
     _Atomic uint64_t taken; /* messages the reader owns up to; it stores */
     _Atomic int mark;                    /* high-water mark in messages, 0 none; may change live */
     _Atomic int asleep;     /* the reader has found nothing; the writer that clears it must wake it */
+    /*
+     * The reader passes a heavy barrier (base/barrier.h) between `asleep` and its look, so that the
+     * writer needs a light one between `done` and its own. It sets this when much has flowed since it
+     * slept last, and clears it before that barrier: a writer that has looked before still did so
+     * after it had shown its message, and the barrier shows that.
+     */
+    _Atomic bool flows;
     _Atomic int wants_room; /* the writer has found no room; the reader that clears it must tell it */
     _Atomic uint64_t half;  /* taken messages are told so many at a time; 0: not settled yet */
     _Atomic int marks[2];   /* of the two ends: SNDHWM, RCVHWM; what `mark` is made of */
@@ -100,6 +107,7 @@ struct sf_pipe {
     uint32_t seen;                   /* bytes of at.chunk that `done` showed when last looked at; 0: look */
     uint32_t seen_segs;              /* and how many segments stand in them */
     uint64_t took;                   /* messages and commands, ever */
+    uint64_t slept_at;               /* of these, when it lay down last */
     bool inside;                     /* of a message: the next frame is not its first */
     struct sf_tally got;
     struct sf_pins *pins;            /* shares; NULL: nothing is counted. Set before any read. */
@@ -161,7 +169,10 @@ int sf_pipe_put_command(struct sf_pipe *p, const char *name, const void *body, s
 void sf_pipe_rollback(struct sf_pipe *p);
 
 /* Whether the reader sleeps and the caller, having published, must wake it. */
-bool sf_pipe_must_wake(struct sf_pipe *p);
+static inline bool sf_pipe_must_wake(struct sf_pipe *p);
+
+/* For who makes the pipe, or ties it to its reader: that one sleeps, until there is something. */
+void sf_pipe_lull(struct sf_pipe *p);
 
 /* For log.c: how many messages it has had when it is full, as far as known; UINT64_MAX: never. */
 uint64_t sf_pipe_full_at(const struct sf_pipe *p);
@@ -309,6 +320,16 @@ static inline bool sf_pipe_says_taken(const struct sf_pipe *p)
 {
     return p->took - atomic_load_explicit(&p->taken, memory_order_relaxed) >=
            atomic_load_explicit(&p->half, memory_order_relaxed);
+}
+
+static inline bool sf_pipe_must_wake(struct sf_pipe *p)
+{
+    /* Between the store of `done` and this look; sf_pipe_sleep has the other. */
+    atomic_signal_fence(memory_order_seq_cst);
+    if (!atomic_load_explicit(&p->flows, memory_order_relaxed))
+        atomic_thread_fence(memory_order_seq_cst);
+    return SF_RARE(atomic_load_explicit(&p->asleep, memory_order_relaxed)) &&
+           atomic_exchange_explicit(&p->asleep, 0, memory_order_relaxed);
 }
 
 /* sf_pipe_has_room, when the answer is yes and known. */
