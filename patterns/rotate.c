@@ -11,7 +11,7 @@ void sf_rotate_init(struct sf_rotate *r, struct sf_peer **sole)
     r->lost = r->swallow = false;
 }
 
-static void set_sole(struct sf_rotate *r, struct sf_peer *p)
+static void note_sole(struct sf_rotate *r, struct sf_peer *p)
 {
     if (r->sole)
         *r->sole = p;
@@ -19,7 +19,7 @@ static void set_sole(struct sf_rotate *r, struct sf_peer *p)
 
 static void pass_over(struct sf_rotate *r, struct sf_peer *p)
 {
-    set_sole(r, NULL);
+    note_sole(r, NULL);
     sf_list_remove(&p->out_node);
     p->out_active = false;
 }
@@ -37,7 +37,7 @@ void sf_rotate_activate(struct sf_rotate *r, struct sf_peer *p)
         return;
     p->out_active = true;
     sf_list_push(&r->ready, &p->out_node);
-    set_sole(r, NULL);
+    note_sole(r, NULL);
 }
 
 void sf_rotate_remove(struct sf_rotate *r, struct sf_peer *p)
@@ -68,7 +68,7 @@ void sf_rotate_took(struct sf_rotate *r, struct sf_peer *p, bool more)
     bool alone = r->ready.next == &p->out_node && r->ready.prev == &p->out_node;
 
     r->current = more ? p : NULL;
-    set_sole(r, !more && alone ? p : NULL);
+    note_sole(r, !more && alone ? p : NULL);
     if (!more && p->out_active && r->ready.prev != &p->out_node) {
         sf_list_remove(&p->out_node);
         sf_list_push(&r->ready, &p->out_node);

@@ -936,6 +936,16 @@ static int recv_directly(struct sifr_socket *s, struct sf_msg *m)
     return err;
 }
 
+/* The same of what has been read already. */
+static int recv_rest(struct sifr_socket *s, struct sf_msg *m)
+{
+    int err = recv_step(s, m);
+
+    while (err == -EAGAIN && s->n_leases && sf_direct_rest(s))
+        err = recv_step(s, m);
+    return err;
+}
+
 /* Waits until there may be something to receive; as wait_ring. */
 static int await_input(struct sifr_socket *s, uint32_t ticket, uint64_t deadline, bool *polled)
 {
@@ -970,12 +980,12 @@ static inline int received(struct sifr_socket *s, struct sf_msg *m, int err, str
  */
 static int recv_waiting(struct sifr_socket *s, struct sf_msg *m, bool wait, struct into *to)
 {
-    bool polled = false;
+    bool polled = false, asked = wait && s->asked;
     int err = -EAGAIN;
     uint64_t deadline;
 
     /* An answer to what was written just now is not there yet: the wait begins with giving way. */
-    if (s->n_leases && !(wait && s->asked) && (wait ? sf_direct_read(s) : sf_direct_glance(s)))
+    if (s->n_leases && !asked && (wait ? sf_direct_read(s) : sf_direct_glance(s)))
         err = recv_directly(s, m);
     if (err != -EAGAIN || !wait)
         return received(s, m, err, to);
@@ -991,7 +1001,9 @@ static int recv_waiting(struct sifr_socket *s, struct sf_msg *m, bool wait, stru
         }
         ticket = sf_bell_enter(&s->bell);
         sf_socket_take_in(s);
-        err = ended(s) ? -SIFR_ETERM : recv_directly(s, m);
+        /* Nor is it now, most likely; and if it is, the wait at the descriptors ends at once. */
+        err = ended(s) ? -SIFR_ETERM : asked ? recv_rest(s, m) : recv_directly(s, m);
+        asked = false;
         if (err == -EAGAIN) {
             int waited = await_input(s, ticket, deadline, &polled);
 

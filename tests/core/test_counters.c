@@ -23,9 +23,9 @@ static struct sf_counters counters(sifr_socket_t *s)
         sf_socket_counters(s, &c);
         sf_socket_leave(s);
     } else {
-        sf_lock_take(&s->turn);
+        sf_turn_take(&s->turn);
         sf_socket_counters(s, &c);
-        sf_lock_drop(&s->turn);
+        sf_turn_drop(&s->turn);
     }
     return c;
 }
