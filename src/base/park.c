@@ -65,9 +65,49 @@ int sf_bell_wait(struct sf_bell *b, uint32_t ticket, int64_t timeout_ms)
     }
 }
 
+/* This thread's: the words of bells whose sleepers are to be woken. Only their addresses are used. */
+enum { HELD_MAX = 8 };
+static _Thread_local struct {
+    bool holds;
+    int n;
+    _Atomic uint32_t *words[HELD_MAX];
+} held;
+
+static void wake_later(_Atomic uint32_t *word)
+{
+    for (int i = 0; i < held.n; i++)
+        if (held.words[i] == word)
+            return;
+    if (held.n == HELD_MAX)
+        sf_bells_flush();
+    held.words[held.n++] = word;
+}
+
 void sf_bell_ring(struct sf_bell *b)
 {
     atomic_fetch_add(&b->rings, 1);
-    if (atomic_load(&b->waiters) != 0)
+    if (atomic_load(&b->waiters) == 0)
+        return;
+    if (held.holds)
+        wake_later(&b->rings);
+    else
         futex(&b->rings, FUTEX_WAKE, INT_MAX, NULL);
+}
+
+void sf_bells_hold(void)
+{
+    held.holds = true;
+}
+
+void sf_bells_flush(void)
+{
+    for (int i = 0; i < held.n; i++)
+        futex(held.words[i], FUTEX_WAKE, INT_MAX, NULL);
+    held.n = 0;
+}
+
+void sf_bells_release(void)
+{
+    sf_bells_flush();
+    held.holds = false;
 }

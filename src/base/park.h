@@ -54,6 +54,14 @@ int sf_bell_wait(struct sf_bell *b, uint32_t ticket, int64_t timeout_ms);
 /* Wakes all that wait; a system call only if there are any. */
 void sf_bell_ring(struct sf_bell *b);
 
+/*
+ * For a thread that is about to ring again and again: until the release those who sleep are woken
+ * at a flush, all at once, and not in the middle of what it does. A bell may be gone by then.
+ */
+void sf_bells_hold(void);
+void sf_bells_flush(void);
+void sf_bells_release(void);
+
 /* Sleeps while the word is `value`, or not at all; may end for no reason. Wakes all who do. */
 void sf_word_wait(_Atomic uint32_t *word, uint32_t value);
 void sf_word_wake(_Atomic uint32_t *word);

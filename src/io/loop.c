@@ -17,9 +17,11 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/list.h"
+#include "base/park.h"
 #include "base/slab.h"
 
-enum { READY_MAX = 64, SCRATCH_BYTES = 65536, NAME_BYTES = 16 };
+enum { READY_MAX = 64, SCRATCH_BYTES = 65536, NAME_BYTES = 16,
+       WAKE_EVERY = 8 }; /* descriptors served, before those who sleep are woken */
 
 enum { TIMER_OFF, TIMER_IN_HEAP, TIMER_DUE };
 
@@ -349,6 +351,8 @@ static void serve(struct sf_loop *l, int n)
 {
     for (int i = 0; i < n; i++)
         l->ready[i].watch->event = i + 1;
+    if (n > 1) /* who waits for several would be woken for each, and on this core take it from us */
+        sf_bells_hold();
     for (int i = 0; i < n; i++) {
         struct sf_watch *w = l->ready[i].watch;
         unsigned events = l->ready[i].events;
@@ -361,7 +365,10 @@ static void serve(struct sf_loop *l, int n)
             events |= w->want;
         if (w->want && events)
             w->ready(w, events);
+        if (i % WAKE_EVERY == WAKE_EVERY - 1)
+            sf_bells_flush();
     }
+    sf_bells_release();
 }
 
 uint8_t *sf_loop_scratch(struct sf_loop *l, size_t *size)
