@@ -344,9 +344,9 @@ bool sf_direct_gather(struct sifr_socket *s)
     return true;
 }
 
-bool sf_direct_linger(struct sifr_socket *s)
+bool sf_direct_linger(struct sifr_socket *s, struct sf_link *l)
 {
-    if (s->rush < RUSH)
+    if (s->rush < RUSH || sf_pipe_ready(l->in))
         return false;
     gather(s, sf_clock_ns());
     return true;

@@ -108,10 +108,10 @@ bool sf_direct_await(struct sifr_socket *s, struct sf_spin *spin);
 bool sf_direct_gather(struct sifr_socket *s);
 
 /*
- * One that has done so lets more gather before it says that it has found nothing: the sender goes
- * on undisturbed, which would have to wake it. Whether it did.
+ * One that has done so, and now finds nothing at its only peer, lets more gather before it says so:
+ * the sender goes on undisturbed, which would have to wake it. Whether it did.
  */
-bool sf_direct_linger(struct sifr_socket *s);
+bool sf_direct_linger(struct sifr_socket *s, struct sf_link *l);
 
 /*
  * Calls `look` again and again for some microseconds, giving way before each

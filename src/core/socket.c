@@ -1176,7 +1176,8 @@ static __attribute__((noinline)) int recv_entered(struct sifr_socket *s, struct 
         leave(s);
         return -ENOTSUP;
     }
-    if (wait && s->rush && s->base.sole_in && sf_direct_linger(s) && recv_quick(s, m))
+    if (wait && s->rush && s->base.sole_in && sf_direct_linger(s, sf_link_of(s->base.sole_in)) &&
+        recv_quick(s, m))
         return received(s, m, 0, to);
     err = recv_step(s, m);
     if (err == -EAGAIN)
