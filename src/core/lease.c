@@ -99,7 +99,7 @@ void sf_direct_sent(struct sf_link *l)
 {
     struct sifr_socket *s = l->socket;
     struct sf_conn *c = l->conn;
-    uint64_t now;
+    bool again = s->asked;
 
     if (!sf_pipe_must_wake(l->out))
         return;
@@ -107,8 +107,8 @@ void sf_direct_sent(struct sf_link *l)
         sf_conn_poke(c, SF_TODO_DRAIN);
         return;
     }
-    now = sf_clock_ns();
-    s->streak = now - s->write_end_ns < STREAK_NS ? s->streak + 1 : 0;
+    /* Who has read since it wrote, an answer perhaps, does not stream: no need of a clock. */
+    s->streak = again && sf_clock_ns() - s->write_end_ns < STREAK_NS ? s->streak + 1 : 0;
     if (s->streak >= STREAK) {
         s->streak = 0;
         atomic_store(&c->streaming, 1);
@@ -116,7 +116,8 @@ void sf_direct_sent(struct sf_link *l)
         return;
     }
     s->asked = write_out(c, l, true);
-    s->write_end_ns = sf_clock_ns();
+    if (again)
+        s->write_end_ns = sf_clock_ns();
 }
 
 /* Whether the call may write for a full queue. */

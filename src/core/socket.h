@@ -124,7 +124,7 @@ struct sifr_socket {
     uint64_t rush_calls;      /* and `calls` then */
     int wake_fd;             /* owns; wakes the recv at the leased descriptors; -1 until needed */
     bool asked;              /* has written by itself and not read since: what it waits for is on its way */
-    uint64_t write_end_ns;   /* when the socket last ended a write of its own */
+    uint64_t write_end_ns;   /* when the socket last ended a write of its own that followed another */
     uint64_t write_call;     /* `calls` when one last wrote to an idle peer */
     unsigned wrote;          /* to how many that one did */
     uint64_t help_call;      /* `calls` when one wrote for a full queue of a fan-out */
