@@ -15,10 +15,11 @@ static struct sf_msg *inside(const sifr_msg_t *m)
 /* The message, or NULL with errno EFAULT. */
 static struct sf_msg *valid(const sifr_msg_t *m)
 {
-    if (sf_msg_valid(inside(m)))
-        return inside(m);
-    errno = EFAULT;
-    return NULL;
+    if (SF_RARE(!sf_msg_valid(inside(m)))) {
+        errno = EFAULT;
+        return NULL;
+    }
+    return inside(m);
 }
 
 static int answer(int err)

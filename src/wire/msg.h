@@ -139,8 +139,8 @@ _Static_assert(sizeof(sifr_msg_t) == sizeof(struct sf_msg), "sifr_msg_t holds a 
 
 static inline bool sf_msg_valid(const struct sf_msg *m)
 {
-    return m && (m->kind == SF_MSG_SMALL || m->kind == SF_MSG_SLICE) &&
-           m->check == (m->kind ^ SF_MSG_CHECK);
+    return m && (uint8_t)(m->kind ^ m->check) == SF_MSG_CHECK &&
+           (uint8_t)(m->kind - SF_MSG_SMALL) <= SF_MSG_SLICE - SF_MSG_SMALL;
 }
 
 /* Makes an empty message of memory that holds none. */
