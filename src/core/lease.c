@@ -20,7 +20,7 @@
 
 enum {
     TICK_MS = 10,         /* an unused lease goes back after one to two */
-    FRUITLESS = 2,        /* looks in vain, then it goes back too */
+    FRUITLESS = 8,        /* looks in vain, then it goes back too */
     STREAK = 8,           /* sends in a row that make a stream, */
     STREAK_NS = 2000,     /* each so soon after the last one's end */
     SPIN_NS = 20000,      /* how long a recv looks again before it sleeps */
