@@ -106,8 +106,11 @@ void sf_bells_flush(void)
     held.n = 0;
 }
 
-void sf_bells_release(void)
+bool sf_bells_release(void)
 {
+    bool held_them = held.holds;
+
     sf_bells_flush();
     held.holds = false;
+    return held_them;
 }

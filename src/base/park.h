@@ -60,7 +60,7 @@ void sf_bell_ring(struct sf_bell *b);
  */
 void sf_bells_hold(void);
 void sf_bells_flush(void);
-void sf_bells_release(void);
+bool sf_bells_release(void); /* whether it held them */
 
 /* Sleeps while the word is `value`, or not at all; may end for no reason. Wakes all who do. */
 void sf_word_wait(_Atomic uint32_t *word, uint32_t value);

@@ -2,6 +2,7 @@
 #include "wire/msg.h"
 #include "base/alloc.h"
 #include "base/block.h"
+#include "base/park.h"
 #include "wire/chunk.h"
 #include "wire/log.h"
 
@@ -20,8 +21,11 @@ _Thread_local struct sf_owner_due sf_owner_due;
 
 static void run_due(void)
 {
+    bool held;
+
     if (sf_owner_due.running) /* a free function came back into the library: the outer turn goes on */
         return;
+    held = sf_bells_release(); /* in a loop: it may wait for somebody whom we, or it, have rung */
     sf_owner_due.running = true;
     while (sf_owner_due.first) {
         struct sf_owner_user *u = sf_owner_due.first;
@@ -31,6 +35,8 @@ static void run_due(void)
         sf_free(u);
     }
     sf_owner_due.running = false;
+    if (held)
+        sf_bells_hold();
 }
 
 static void release_user(struct sf_owner_user *u)

@@ -1,6 +1,7 @@
 /* Messages hold their bytes, share them when asked, and let go of them exactly once. */
 #include "wire/msg.h"
 #include "base/alloc.h"
+#include "base/park.h"
 #include "support.h"
 #include "wire/chunk.h"
 
@@ -171,6 +172,54 @@ START_TEST(free_functions_wait_for_the_last_release)
     ck_works(sf_msg_init_data(&m, bytes, 1, count_free, &freed[0]));
     sf_msg_close(&m); /* nothing is held: at once */
     ck_assert_int_eq(freed[0].count, 2);
+}
+END_TEST
+
+/* --- A free function that rings a thread, and waits for its answer, again and again. --- */
+
+enum { RINGS = 20 };
+static struct sf_bell bell;
+static _Atomic int asked, answered;
+
+static void *answer_rings(void *arg)
+{
+    for (int i = 1; i <= RINGS; i++) {
+        while (atomic_load(&asked) != i) {
+            uint32_t ticket = sf_bell_enter(&bell);
+
+            if (atomic_load(&asked) != i)
+                sf_bell_wait(&bell, ticket, -1);
+            sf_bell_leave(&bell);
+        }
+        atomic_store(&answered, i);
+    }
+    return arg;
+}
+
+static void ask_by_rings(void *data, void *hint)
+{
+    (void)data;
+    (void)hint;
+    for (int i = 1; i <= RINGS; i++) {
+        eventually(atomic_load(&bell.waiters) == 1);
+        poll(NULL, 0, 1); /* asleep by now, most likely */
+        atomic_store(&asked, i);
+        sf_bell_ring(&bell);
+        eventually(atomic_load(&answered) == i);
+    }
+}
+
+START_TEST(what_a_free_function_rings_is_woken_at_once)
+{
+    pthread_t thread = start_thread(answer_rings, NULL);
+    uint8_t byte = 0;
+    struct sf_msg m;
+
+    ck_works(sf_msg_init_data(&m, &byte, 1, ask_by_rings, NULL));
+    sf_bells_hold();
+    sf_msg_close(&m);
+    ck_assert(sf_bells_release()); /* for the rest they are held as before */
+    pthread_join(thread, NULL);
 }
 END_TEST
 
@@ -387,6 +436,7 @@ int main(void)
     tcase_add_loop_test(c, a_callers_buffer_is_freed_when_the_last_holder_closes, 0, 2);
     tcase_add_test(c, without_memory_the_callers_buffer_stays_his);
     tcase_add_test(c, free_functions_wait_for_the_last_release);
+    tcase_add_test(c, what_a_free_function_rings_is_woken_at_once);
     tcase_add_loop_test(c, free_functions_that_free_do_not_nest, 0, 2);
     tcase_add_loop_test(c, a_moved_message_leaves_an_empty_one, 0, SIZES);
     tcase_add_loop_test(c, shared_messages_live_on_their_own, 0, SIZES);
