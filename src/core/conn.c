@@ -1,6 +1,7 @@
 /* One connection: its states, from the first octet to the last. */
 #include "core/conn.h"
 #include "base/alloc.h"
+#include "base/barrier.h"
 #include "base/block.h"
 #include "base/slab.h"
 #include "core/counters.h"
@@ -330,7 +331,8 @@ static void drop_stream(struct sf_conn *c)
     sf_meta_unref(c->meta);
     c->meta = NULL;
     c->paused = c->write_dead = c->staged = c->wants_write = c->dying = false;
-    atomic_store(&c->streaming, 0);
+    if (atomic_exchange(&c->streaming, 0))
+        sf_barrier_heavy(); /* as in sf_send_soon: the next one finds what was sent till now */
     c->soon_wait_us = 0;
     c->lane.at = c->lane.size = 0;
     if (c->old)
