@@ -17,7 +17,9 @@
  * compiler keeps behind the store, comes after the barrier, and sees what the
  * rare one stored before.
  *
- * Without the system call both are full fences. Any thread.
+ * Without the system call both are full fences. A program that enters a sandbox
+ * which forbids it finds them so from then on, but heavy waits a millisecond,
+ * for those that rely on what sf_barrier_asks said before. Any thread.
  */
 static inline void sf_barrier_light(void);
 void sf_barrier_heavy(void);
@@ -25,7 +27,7 @@ void sf_barrier_heavy(void);
 /* Asks the kernel, once; before the first use of either. */
 void sf_barrier_begin(void);
 
-extern _Atomic bool sf_barrier_cheap; /* light costs nothing; set by begin, never cleared */
+extern _Atomic bool sf_barrier_cheap; /* light costs nothing; set by begin, cleared by a sandbox */
 
 /* Whether light costs nothing, and heavy a system call. */
 static inline bool sf_barrier_asks(void)

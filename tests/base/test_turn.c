@@ -2,7 +2,13 @@
 #include "base/turn.h"
 #include "support.h"
 
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <pthread.h>
+#include <stddef.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 
 enum { OFTEN = 10000, THREADS = 4, MANY = SF_TURN_SEATS + 4, ROUNDS = 300 };
 
@@ -207,6 +213,58 @@ START_TEST(no_post_is_left_to_nobody)
 }
 END_TEST
 
+/* --- In a sandbox that the program enters when turns lean already. --- */
+
+static bool forbid_membarrier(void)
+{
+    struct sock_filter code[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_membarrier, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog filter = {.len = COUNT(code), .filter = code};
+
+    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+           prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0;
+}
+
+enum { RIGHT = 1, NO_SANDBOX };
+
+static int share_in_sandbox(void)
+{
+    pthread_t t[THREADS];
+
+    come_often(NULL);
+    if (!forbid_membarrier())
+        return NO_SANDBOX;
+    for (int i = 0; i < THREADS; i++)
+        if (pthread_create(&t[i], NULL, come_often, NULL) != 0)
+            return 0;
+    come_often(NULL);
+    for (int i = 0; i < THREADS; i++)
+        pthread_join(t[i], NULL);
+    return count == (THREADS + 2) * (uint64_t)OFTEN && !sf_barrier_asks() ? RIGHT : 0;
+}
+
+START_TEST(without_membarrier_from_now_on_turns_go_on)
+{
+    int status;
+    pid_t pid;
+
+    fresh();
+    pid = fork();
+    ck_assert_int_ge(pid, 0);
+    if (pid == 0) {
+        alarm(CASE_SECONDS / 2);
+        _exit(share_in_sandbox());
+    }
+    ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+    ck_assert(WIFEXITED(status));
+    ck_assert_int_ne(WEXITSTATUS(status), 0);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("turn");
@@ -219,5 +277,6 @@ int main(void)
     tcase_add_test(c, many_favourites_never_hold_it_at_once);
     tcase_add_test(c, more_threads_than_seats_share_it);
     tcase_add_test(c, no_post_is_left_to_nobody);
+    tcase_add_test(c, without_membarrier_from_now_on_turns_go_on);
     return run_suite(suite);
 }
