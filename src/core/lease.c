@@ -350,7 +350,7 @@ bool sf_direct_linger(struct sifr_socket *s, struct sf_link *l)
     if (s->rush < RUSH || sf_pipe_ready(l->in))
         return false;
     gather(s, sf_clock_ns());
-    return true;
+    return sf_pipe_ready(l->in);
 }
 
 int sf_direct_wait(struct sifr_socket *s, uint32_t ticket, int64_t ms)

@@ -109,7 +109,7 @@ bool sf_direct_gather(struct sifr_socket *s);
 
 /*
  * One that has done so, and now finds nothing at its only peer, lets more gather before it says so:
- * the sender goes on undisturbed, which would have to wake it. Whether it did.
+ * the sender goes on undisturbed, which would have to wake it. Whether there is something now.
  */
 bool sf_direct_linger(struct sifr_socket *s, struct sf_link *l);
 

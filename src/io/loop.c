@@ -21,7 +21,7 @@
 #include "base/slab.h"
 
 enum { READY_MAX = 64, SCRATCH_BYTES = 65536, NAME_BYTES = 16,
-       WAKE_EVERY = 8 }; /* descriptors served, before those who sleep are woken */
+       WAKE_EVERY = 8, WAKE_NS = 100000 }; /* descriptors served, or so long, before sleepers are woken */
 
 enum { TIMER_OFF, TIMER_IN_HEAP, TIMER_DUE };
 
@@ -349,10 +349,14 @@ void sf_loop_unwatch(struct sf_loop *l, struct sf_watch *w)
 
 static void serve(struct sf_loop *l, int n)
 {
+    uint64_t woken = 0;
+
     for (int i = 0; i < n; i++)
         l->ready[i].watch->event = i + 1;
-    if (n > 1) /* who waits for several would be woken for each, and on this core take it from us */
+    if (n > 1) { /* who waits for several would be woken for each, and on this core take it from us */
         sf_bells_hold();
+        woken = sf_clock_ns();
+    }
     for (int i = 0; i < n; i++) {
         struct sf_watch *w = l->ready[i].watch;
         unsigned events = l->ready[i].events;
@@ -365,8 +369,10 @@ static void serve(struct sf_loop *l, int n)
             events |= w->want;
         if (w->want && events)
             w->ready(w, events);
-        if (i % WAKE_EVERY == WAKE_EVERY - 1)
+        if (n > 1 && (i % WAKE_EVERY == WAKE_EVERY - 1 || sf_clock_ns() - woken > WAKE_NS)) {
             sf_bells_flush();
+            woken = sf_clock_ns();
+        }
     }
     sf_bells_release();
 }
