@@ -176,13 +176,19 @@ static bool says(sifr_msg_t *msg, const char *command)
            memcmp(sifr_msg_data(msg), command, strlen(command)) == 0;
 }
 
-/* Whether the control socket is one that has to be answered. */
-static bool wants_answers(sifr_socket_t *s)
+/* -1 with errno. */
+static int type_of(sifr_socket_t *s)
 {
     int type = -1;
     size_t size = sizeof type;
 
-    return sifr_getsockopt(s, SIFR_TYPE, &type, &size) == 0 && type == SIFR_REP;
+    return sifr_getsockopt(s, SIFR_TYPE, &type, &size) == 0 ? type : -1;
+}
+
+/* Types that have no room ever, as they cannot send. */
+static bool receives_only(int type)
+{
+    return type == SIFR_PULL || type == SIFR_SUB || type == SIFR_GATHER || type == SIFR_DISH;
 }
 
 /* Takes one command, if there is one: 1 it says to end, 0, -1 with errno. */
@@ -213,7 +219,8 @@ static int obey(struct proxy *p)
         alone = false;
     } while (more);
     sifr_msg_close(&msg);
-    if (asked ? reply_statistics(p) < 0 : wants_answers(p->control) && reply(p, NULL, 0, 0) < 0)
+    if (asked ? reply_statistics(p) < 0
+              : type_of(p->control) == SIFR_REP && reply(p, NULL, 0, 0) < 0)
         return -1;
     return over;
 }
@@ -296,8 +303,14 @@ int sifr_proxy_steerable(sifr_socket_t *frontend, sifr_socket_t *backend, sifr_s
         errno = EFAULT;
         return -1;
     }
-    if (capture && has(capture, 0) < 0)
-        return -1;
+    if (capture) {
+        int type = type_of(capture);
+
+        if (type < 0)
+            return -1;
+        if (receives_only(type))
+            return fail(ENOTSUP); /* rather than wait for its room */
+    }
     return run(&p);
 }
 
