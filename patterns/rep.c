@@ -13,7 +13,7 @@ enum rep_state { IDLE, READING, DUE, ANSWERING };
 struct rep {
     struct sf_collect in;
     enum rep_state state;
-    struct sf_peer *to;      /* the requester; NULL: gone, its answer is dropped */
+    struct sf_peer *to;      /* who asks, once a frame was read; NULL: gone, the answer is dropped */
     struct sf_msg *envelope; /* owns; the frames up to the empty one, which go before the answer */
     size_t n, room;          /* n <= room */
     bool probe;
@@ -82,61 +82,48 @@ static void rep_readable(struct sf_socket *s, struct sf_peer *p)
     sf_collect_activate(&a->in, p);
 }
 
-static int keep(struct rep *a, struct sf_msg *m)
+/* Room for one more frame of the envelope: 0 or -ENOMEM. */
+static int reserve(struct rep *a)
 {
-    if (a->n == a->room) {
-        size_t room = a->room ? a->room * 2 : 4;
-        struct sf_msg *grown = sf_realloc(a->envelope, room * sizeof *grown);
+    size_t room = a->room ? a->room * 2 : 4;
+    struct sf_msg *grown;
 
-        if (!grown)
-            return -ENOMEM;
-        a->envelope = grown;
-        a->room = room;
-    }
-    sf_msg_init(&a->envelope[a->n]);
-    sf_msg_move(&a->envelope[a->n++], m);
+    if (a->n < a->room)
+        return 0;
+    grown = sf_realloc(a->envelope, room * sizeof *grown);
+    if (!grown)
+        return -ENOMEM;
+    a->envelope = grown;
+    a->room = room;
     return 0;
 }
 
-/* Keeps the envelope, `m` being its first frame: 0, -EBADMSG when it has no end, -ENOMEM. */
-static int read_envelope(struct rep *a, struct sf_msg *m)
-{
-    while (sf_msg_more(m)) {
-        bool last = sf_msg_size(m) == 0;
-        int err = keep(a, m);
-
-        if (err)
-            return err;
-        if (last)
-            return 0;
-        if (sf_collect_recv(&a->in, m, NULL) != 0)
-            return -EBADMSG;
-    }
-    return -EBADMSG;
-}
-
-/* Goes on to the body of a request; `m` is for scratch, and not brief. 0, -EAGAIN, -ENOMEM. */
+/*
+ * Goes on to the body of a request; `m` is for scratch, and not brief. 0, -EAGAIN, -ENOMEM: then
+ * nothing is lost, and the envelope has what was read of it.
+ */
 static int find_request(struct sf_socket *s, struct sf_msg *m)
 {
     struct rep *a = s->state;
-    struct sf_peer *from;
 
     while (a->state == IDLE) {
-        int err = sf_collect_recv(&a->in, m, &from);
+        int err = reserve(a);
+        bool last;
 
+        if (err == 0)
+            err = sf_collect_recv(&a->in, m, a->n ? NULL : &a->to);
         if (err)
             return err;
-        err = read_envelope(a, m);
-        if (err == 0) {
-            a->to = from;
-            a->state = READING;
-            break;
+        if (!sf_msg_more(m)) { /* there was no empty frame before it */
+            sf_drop(s, SF_DROP_REFUSED);
+            drop_envelope(a);
+            continue;
         }
-        sf_drop(s, err == -ENOMEM ? SF_DROP_NO_MEMORY : SF_DROP_REFUSED);
-        drop_envelope(a);
-        sf_collect_skip(&a->in, m);
-        if (err == -ENOMEM)
-            return err;
+        last = sf_msg_size(m) == 0;
+        sf_msg_init(&a->envelope[a->n]);
+        sf_msg_move(&a->envelope[a->n++], m);
+        if (last)
+            a->state = READING;
     }
     return 0;
 }

@@ -19,6 +19,7 @@ int sf_router_init(struct sf_socket *s)
     sf_list_init(&r->notices);
     sf_msg_init(&r->id);
     sf_msg_init(&r->body);
+    sf_msg_init(&r->room);
     return sf_route_init(&r->route);
 }
 
@@ -28,6 +29,7 @@ void sf_router_fini(struct sf_socket *s)
 
     sf_msg_close(&r->id);
     sf_msg_close(&r->body);
+    sf_msg_close(&r->room);
     SF_LIST_EACH(it, after, &r->notices)
     sf_free(SF_CONTAINER(it, struct notice, node));
     sf_list_init(&r->notices);
@@ -69,8 +71,10 @@ static int enter(struct sf_router *r, struct sf_peer *p)
         displace(r, holder);
         err = sf_route_name(&r->route, p, &holder);
     }
-    if (err == 0)
+    if (err == 0) {
+        r->long_ids |= sf_route_id(p)->size > SF_MSG_INLINE;
         sf_collect_add(&r->in, p);
+    }
     return err;
 }
 
@@ -286,35 +290,39 @@ int sf_router_send(struct sf_socket *s, struct sf_msg *m, bool more, bool wait)
     return err == -ENOMEM ? err : 0;
 }
 
-/* Makes the id frame for what `body` holds. 0 or -ENOMEM, `r->id` is empty then. */
-static int set_id(struct sf_router *r, const void *bytes, size_t size)
+/* Sees to it that set_id finds what it needs: 0 or -ENOMEM. */
+static int make_room(struct sf_router *r)
 {
-    int err;
-
-    sf_msg_close(&r->id);
-    err = sf_msg_init_copy(&r->id, bytes, size);
-    if (err) {
-        sf_msg_init(&r->id);
-        return err;
-    }
-    r->id.flags |= SF_MSG_MORE;
-    r->id.meta = sf_meta_ref(r->body.meta);
-    return 0;
+    if (!r->long_ids || sf_msg_size(&r->room) > 0)
+        return 0;
+    return sf_msg_init_size(&r->room, SF_ROUTE_ID_MAX);
 }
 
-static int take_notice(struct sf_router *r)
+/* Makes the id frame for what `body` holds. make_room has been called. */
+static void set_id(struct sf_router *r, const void *bytes, size_t size)
+{
+    sf_msg_close(&r->id);
+    if (size > SF_MSG_INLINE) {
+        r->id = r->room;
+        sf_msg_init(&r->room);
+        r->id.slice.size = size;
+    } else {
+        sf_msg_init_size(&r->id, size); /* which needs no memory */
+    }
+    memcpy(sf_msg_data(&r->id), bytes, size);
+    r->id.flags |= SF_MSG_MORE;
+    r->id.meta = sf_meta_ref(r->body.meta);
+}
+
+static void take_notice(struct sf_router *r)
 {
     struct notice *n = SF_CONTAINER(r->notices.next, struct notice, node);
-    int err;
 
     sf_msg_close(&r->body);
     sf_msg_init(&r->body);
-    err = set_id(r, n->id, n->size);
-    if (err)
-        return err;
+    set_id(r, n->id, n->size);
     sf_list_remove(&n->node);
     sf_free(n);
-    return 0;
 }
 
 /* Notices of peers that have ended and have been read to their end. */
@@ -336,31 +344,25 @@ static int look_ahead(struct sf_socket *s)
 {
     struct sf_router *r = s->state;
     struct sf_peer *from;
-    int err;
+    int err = make_room(r);
 
+    if (err)
+        return err;
     if (sf_list_empty(&r->notices)) {
         err = sf_collect_recv(&r->in, &r->body, &from);
         if (err && r->farewells)
             end_farewells(s);
         if (err && sf_list_empty(&r->notices))
             return err;
-        if (err == 0) {
-            const struct sf_route_id *id = sf_route_id(from);
-
-            err = set_id(r, id->bytes, id->size);
-            if (err == 0) {
-                r->ahead = SF_ROUTER_BOTH;
-                return 0;
-            }
-            sf_drop(s, SF_DROP_NO_MEMORY);
-            sf_collect_skip(&r->in, &r->body);
-            return err;
-        }
+    } else {
+        err = -EAGAIN; /* notices come first */
     }
-    err = take_notice(r);
     if (err == 0)
-        r->ahead = SF_ROUTER_BOTH;
-    return err;
+        set_id(r, sf_route_id(from)->bytes, sf_route_id(from)->size);
+    else
+        take_notice(r);
+    r->ahead = SF_ROUTER_BOTH;
+    return 0;
 }
 
 int sf_router_recv(struct sf_socket *s, struct sf_msg *m)

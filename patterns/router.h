@@ -17,6 +17,8 @@ struct sf_router {
     enum { SF_ROUTER_NOTHING, SF_ROUTER_BOTH, SF_ROUTER_BODY } ahead; /* what is ready for recv */
     struct sf_msg id;       /* BOTH: where `body` comes from */
     struct sf_msg body;     /* BOTH, BODY: the message's first frame */
+    struct sf_msg room;     /* for the next `id`, before anything is read: then none is lost */
+    bool long_ids;          /* some id was too long for a message that needs no memory */
     struct sf_list notices; /* struct notice.node: peers that came or went */
     size_t farewells;       /* peers of which `farewell` is set */
 
