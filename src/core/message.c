@@ -123,9 +123,8 @@ int sifr_msg_get(const sifr_msg_t *msg, int property)
 
 int sifr_msg_set(sifr_msg_t *msg, int property, int value)
 {
-    (void)property, (void)value;
-    if (valid(msg))
-        errno = EINVAL; /* there is nothing to set */
+    (void)msg, (void)property, (void)value;
+    errno = EINVAL; /* there is nothing to set */
     return -1;
 }
 
