@@ -152,7 +152,7 @@ typedef struct sifr_ctx sifr_ctx_t;
  * Makes a context. It starts no thread: the first socket does.
  *
  * Returns a context that sifr_ctx_term frees, or NULL with errno:
- *   EMFILE  no descriptor left        ENOMEM  out of memory
+ *   ENOMEM  out of memory
  *
  * Threads: any.
  */
@@ -166,7 +166,7 @@ SIFR_API sifr_ctx_t *sifr_ctx_new(void);
  *
  * Returns 0, or -1 with errno and nothing changed:
  *   EINVAL  unknown or read-only option, or a value out of range
- *   EFAULT  not a live context        ENOMEM  out of memory
+ *   EFAULT  not a live context
  *
  * Threads: any.
  */
@@ -554,7 +554,8 @@ SIFR_API int sifr_setsockopt(sifr_socket_t *sock, int option, const void *value,
  * Returns 0, or -1 with errno and nothing stored:
  *   EINVAL    unknown or write-only option, not one of this socket type, or a wrong size
  *   ETERM     the context is shutting down
- *   EINTR     SIFR_EVENTS in the child of a fork
+ *   EINTR     in the child of a fork
+ *   EMFILE    no descriptor left, for SIFR_FD
  *   ENOTSOCK  not an open socket
  *
  * Threads: any; calls on one socket take turns.
@@ -607,9 +608,8 @@ SIFR_API int sifr_bind(sifr_socket_t *sock, const char *endpoint);
  *   ENOCOMPATPROTO   the transport cannot carry this socket type
  *   ENAMETOOLONG     path longer than the system allows (ipc)
  *   EMTHREAD         no I/O thread may serve it
- *   EMFILE           no descriptor left        ENOMEM  out of memory
  *   ETERM            the context is shutting down
- *   ENOTSOCK         not an open socket
+ *   ENOTSOCK         not an open socket        ENOMEM  out of memory
  * That a peer cannot be reached is no error: see sifr_socket_monitor.
  *
  * Threads: any; calls on one socket take turns.
@@ -701,7 +701,11 @@ SIFR_API int sifr_join(sifr_socket_t *sock, const char *group);
 /*
  * Ends what sifr_join began. Messages of that group which come later are dropped.
  *
- * Returns 0, or -1 with errno as sifr_join; EINVAL: it has not joined that group.
+ * Returns 0, or -1 with errno and nothing changed:
+ *   EINVAL    it has not joined that group, or NULL
+ *   ENOTSUP   another socket type
+ *   ETERM     the context is shutting down
+ *   ENOTSOCK  not an open socket
  *
  * Threads: any; calls on one socket take turns.
  */
@@ -744,7 +748,8 @@ typedef void sifr_free_fn(void *data, void *hint);
  *
  *   msg  room for a message; what was there is overwritten, not closed
  *
- * Returns 0.
+ * Returns 0, or -1 with errno:
+ *   EFAULT  msg is NULL
  *
  * Threads: one at a time for one message.
  */
@@ -757,7 +762,7 @@ SIFR_API int sifr_msg_init(sifr_msg_t *msg);
  *   size  in bytes; their content is not defined yet
  *
  * Returns 0, or -1 with errno and no message begun:
- *   ENOMEM  out of memory, or a size beyond it
+ *   ENOMEM  out of memory, or a size beyond it        EFAULT  msg is NULL
  *
  * Threads: one at a time for one message.
  */
@@ -771,7 +776,7 @@ SIFR_API int sifr_msg_init_size(sifr_msg_t *msg, size_t size);
  *   size  how many
  *
  * Returns 0, or -1 with errno and no message begun:
- *   ENOMEM  out of memory        EFAULT  buf is NULL and size is not 0
+ *   ENOMEM  out of memory        EFAULT  msg is NULL, or buf is NULL and size is not 0
  *
  * Threads: one at a time for one message.
  */
@@ -789,7 +794,7 @@ SIFR_API int sifr_msg_init_buffer(sifr_msg_t *msg, const void *buf, size_t size)
  *   hint     for free_fn
  *
  * Returns 0, or -1 with errno, no message begun and data still yours:
- *   ENOMEM  out of memory        EFAULT  data is NULL and size is not 0
+ *   ENOMEM  out of memory        EFAULT  msg is NULL, or data is NULL and size is not 0
  *
  * Threads: one at a time for one message. free_fn may run in another.
  */
@@ -826,7 +831,7 @@ SIFR_API int sifr_msg_move(sifr_msg_t *dst, sifr_msg_t *src);
  *   dst, src  initialized messages
  *
  * Returns 0, or -1 with errno and nothing changed:
- *   EFAULT  one of them is not an initialized message        ENOMEM  out of memory
+ *   EFAULT  one of them is not an initialized message
  *
  * Threads: one at a time for one message; the copies then belong to any thread each.
  */
@@ -1099,7 +1104,7 @@ typedef struct sifr_pollitem {
  *   ENOTSOCK  an item's socket is not open
  *   ETERM     the context of one of the sockets is shutting down
  *   EINTR     a signal came while waiting
- *   ENOMEM    out of memory
+ *   EMFILE    no descriptor left        ENOMEM  out of memory
  *
  * Threads: any; the items belong to one thread at a time.
  */
@@ -1183,7 +1188,10 @@ SIFR_API int sifr_poller_add(sifr_poller_t *poller, sifr_socket_t *sock, void *u
 /*
  * Changes what is waited for at a socket.
  *
- * Returns 0, or -1 with errno as sifr_poller_add; EINVAL if it is not there.
+ * Returns 0, or -1 with errno:
+ *   EINVAL    it is not there, or events has unknown bits
+ *   ENOTSOCK  not an open socket        EINTR   it is that of the parent, in the child of a fork
+ *   EFAULT    not a poller
  *
  * Threads: one at a time for one poller.
  */
@@ -1219,7 +1227,9 @@ SIFR_API int sifr_poller_add_fd(sifr_poller_t *poller, int fd, void *user_data, 
 /*
  * Changes what is waited for at a descriptor.
  *
- * Returns 0, or -1 with errno as sifr_poller_add_fd; EINVAL if it is not there.
+ * Returns 0, or -1 with errno:
+ *   EINVAL  it is not there, or events has unknown bits
+ *   EBADF   a negative one        EFAULT  not a poller
  *
  * Threads: one at a time for one poller.
  */
@@ -1228,7 +1238,9 @@ SIFR_API int sifr_poller_modify_fd(sifr_poller_t *poller, int fd, short events);
 /*
  * Takes a descriptor out.
  *
- * Returns 0, or -1 with errno as sifr_poller_modify_fd.
+ * Returns 0, or -1 with errno:
+ *   EINVAL  it is not there
+ *   EBADF   a negative one        EFAULT  not a poller
  *
  * Threads: one at a time for one poller.
  */
@@ -1347,6 +1359,7 @@ SIFR_API int sifr_poller_fd(sifr_poller_t *poller, int *fd);
  *   EINVAL           malformed addr, or unknown events
  *   EPROTONOSUPPORT  addr is not inproc
  *   EADDRINUSE       somebody has that name; nothing is reported any more
+ *   EMTHREAD         there is no I/O thread (SIFR_IO_THREADS)
  *   EMFILE           SIFR_MAX_SOCKETS reached        ENOMEM  out of memory
  *   ETERM            the context is shutting down
  *   ENOTSOCK         not an open socket
@@ -1415,8 +1428,9 @@ SIFR_API int sifr_socket_monitor_pipes_stats(sifr_socket_t *sock);
  *             forwarded to its end before
  *   EFAULT    frontend or backend is NULL
  *   ENOTSOCK  one of the sockets is not open        ENOMEM  out of memory
- * and with what sending to one of the sockets fails with, as EHOSTUNREACH (ROUTER_MANDATORY) or
- * EAGAIN (SNDTIMEO); that message is lost as a whole.
+ *   EHOSTUNREACH, EAGAIN, EINVAL, ENOTSUP, EFSM
+ *             one of the sockets cannot send a message on, as sifr_msg_send tells: it is lost as a
+ *             whole
  *
  * Threads: any; it keeps the calling thread.
  */

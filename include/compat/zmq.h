@@ -129,8 +129,23 @@ ZMQ_EXPORT int zmq_ctx_shutdown(void *context);
 ZMQ_EXPORT int zmq_ctx_set(void *context, int option, int optval);
 ZMQ_EXPORT int zmq_ctx_get(void *context, int option);
 
-/* Older names of the same. */
+/*
+ * Older: makes a context with so many I/O threads.
+ *
+ * Returns it, or NULL with errno:
+ *   EINVAL  io_threads < 0        ENOMEM  out of memory
+ *
+ * Threads: any.
+ */
 ZMQ_EXPORT void *zmq_init(int io_threads);
+
+/*
+ * Older names of zmq_ctx_term.
+ *
+ * Returns 0, or -1 with errno as zmq_ctx_term.
+ *
+ * Threads: as zmq_ctx_term.
+ */
 ZMQ_EXPORT int zmq_term(void *context);
 ZMQ_EXPORT int zmq_ctx_destroy(void *context);
 
@@ -302,10 +317,54 @@ ZMQ_EXPORT int zmq_send(void *s, const void *buf, size_t len, int flags);
 ZMQ_EXPORT int zmq_send_const(void *s, const void *buf, size_t len, int flags);
 ZMQ_EXPORT int zmq_recv(void *s, void *buf, size_t len, int flags);
 
-/* Older ways of sending and receiving. */
+/*
+ * Older: zmq_msg_send with its arguments in another order.
+ *
+ * Returns as zmq_msg_send, or -1 with errno as zmq_msg_send.
+ *
+ * Threads: as zmq_msg_send.
+ */
 ZMQ_EXPORT int zmq_sendmsg(void *s, zmq_msg_t *msg, int flags);
+
+/*
+ * Older: zmq_msg_recv with its arguments in another order.
+ *
+ * Returns as zmq_msg_recv, or -1 with errno as zmq_msg_recv.
+ *
+ * Threads: as zmq_msg_recv.
+ */
 ZMQ_EXPORT int zmq_recvmsg(void *s, zmq_msg_t *msg, int flags);
+
+/*
+ * Sends copies of several buffers: with ZMQ_SNDMORE as the frames of one message, without it each
+ * as a message. On failure those before it stay sent.
+ *
+ *   count  how many, at least 1
+ *
+ * Returns the size of the last, or -1 with errno as zmq_send; EINVAL also for iov NULL or count 0.
+ *
+ * Threads: as zmq_send.
+ */
 ZMQ_EXPORT int zmq_sendiov(void *s, struct iovec *iov, size_t count, int flags);
+
+/*
+ * Receives frames of one message, each into memory of its own, which the caller frees with free().
+ *
+ *   iov    filled
+ *   count  in: the room there, at least 1; out: how many were received, also on failure
+ *
+ * Returns how many, or -1 with errno:
+ *   EINVAL    iov or count is NULL, or *count is 0
+ *   EAGAIN    nothing there, as zmq_msg_recv
+ *   EFSM      not this socket's turn
+ *   ENOTSUP   this socket type cannot receive
+ *   ETERM     the context is shutting down
+ *   EINTR     a signal came while waiting, or in the child of a fork
+ *   ENOTSOCK  not an open socket
+ *   ENOMEM    out of memory; a frame that found no place is lost
+ *
+ * Threads: as zmq_msg_recv.
+ */
 ZMQ_EXPORT int zmq_recviov(void *s, struct iovec *iov, size_t *count, int flags);
 
 /* ---- Monitors ---- */
@@ -375,10 +434,19 @@ ZMQ_EXPORT int zmq_poll(zmq_pollitem_t *items, int nitems, long timeout);
 ZMQ_EXPORT int zmq_proxy(void *frontend, void *backend, void *capture);
 ZMQ_EXPORT int zmq_proxy_steerable(void *frontend, void *backend, void *capture, void *control);
 
-/* The older name, and its types, which make no difference. */
+/* Types of zmq_device, which make no difference. */
 #define ZMQ_STREAMER 1
 #define ZMQ_FORWARDER 2
 #define ZMQ_QUEUE 3
+/*
+ * Older: zmq_proxy without a capture socket.
+ *
+ * Returns only with -1 and errno:
+ *   ETERM, EINTR, EFAULT, ENOTSOCK, ENOMEM       as zmq_proxy
+ *   EHOSTUNREACH, EAGAIN, EINVAL, ENOTSUP, EFSM  a socket cannot send a message on
+ *
+ * Threads: as zmq_proxy.
+ */
 ZMQ_EXPORT int zmq_device(int type, void *frontend, void *backend);
 
 /* ---- Keys ---- */
