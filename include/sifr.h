@@ -983,7 +983,7 @@ SIFR_API const char *sifr_msg_group(sifr_msg_t *msg);
  *   EAGAIN        no peer had room: at once with SIFR_DONTWAIT, else after SIFR_SNDTIMEO
  *   EFSM          not this socket's turn (REQ awaiting its reply, REP without a request)
  *   EHOSTUNREACH  no such peer (ROUTER with SIFR_ROUTER_MANDATORY, STREAM, SERVER, PEER)
- *   EINVAL        SIFR_SNDMORE on a type of one-frame messages
+ *   EINVAL        SIFR_SNDMORE on a type of one-frame messages, or not two frames on a DGRAM
  *   ENOTSUP       this socket type cannot send
  *   ETERM         the context is shutting down
  *   EINTR         a signal came while waiting; nothing was sent
