@@ -338,6 +338,19 @@ int sf_ctx_start(struct sifr_ctx *c)
     return err;
 }
 
+static bool serves(size_t loop, uint64_t affinity)
+{
+    return affinity == 0 || (loop < 64 && (affinity >> loop & 1));
+}
+
+bool sf_ctx_has_loop(const struct sifr_ctx *c, uint64_t affinity)
+{
+    for (size_t i = 0; i < c->n_loops; i++)
+        if (serves(i, affinity))
+            return true;
+    return false;
+}
+
 struct sf_loop *sf_ctx_loop(struct sifr_ctx *c, uint64_t affinity)
 {
     static _Atomic unsigned turn;
@@ -346,7 +359,7 @@ struct sf_loop *sf_ctx_loop(struct sifr_ctx *c, uint64_t affinity)
     for (size_t i = 0; i < c->n_loops; i++) {
         size_t at = (first + i) % c->n_loops;
 
-        if (affinity == 0 || (at < 64 && (affinity >> at & 1)))
+        if (serves(at, affinity))
             return c->loops[at];
     }
     return NULL;

@@ -56,6 +56,9 @@ struct sifr_ctx *sf_ctx_check(sifr_ctx_t *ctx);
 /* Starts the loops if that has not been done: 0, -EMFILE, -ENOMEM, -EAGAIN. */
 int sf_ctx_start(struct sifr_ctx *ctx);
 
+/* Whether there is a loop among those of the mask (0: all). */
+bool sf_ctx_has_loop(const struct sifr_ctx *ctx, uint64_t affinity);
+
 /* The loop with least to do among those of the mask (0: all), or NULL: -EMTHREAD. */
 struct sf_loop *sf_ctx_loop(struct sifr_ctx *ctx, uint64_t affinity);
 

@@ -1387,7 +1387,7 @@ int sifr_bind(sifr_socket_t *sock, const char *endpoint)
     err = endpoint ? sf_transport_of(&transport, endpoint, &rest) : -EINVAL;
     if (err == 0 && !carries(sock->base.pattern, transport, SF_PATTERN_UDP_IN))
         err = -SIFR_ENOCOMPATPROTO;
-    if (err == 0 && !transport->inproc && sock->ctx->n_loops == 0)
+    if (err == 0 && !transport->inproc && !sf_ctx_has_loop(sock->ctx, sock->opt.affinity))
         err = -SIFR_EMTHREAD;
     if (err == 0)
         err = sf_endpoint_parse(&at, endpoint, true);
@@ -1573,7 +1573,7 @@ static int connect_to(struct sifr_socket *sock, const char *endpoint, struct sf_
 
     if (err == 0 && !carries(sock->base.pattern, transport, SF_PATTERN_UDP_OUT))
         err = -SIFR_ENOCOMPATPROTO;
-    if (err == 0 && !transport->inproc && sock->ctx->n_loops == 0)
+    if (err == 0 && !transport->inproc && !sf_ctx_has_loop(sock->ctx, sock->opt.affinity))
         err = -SIFR_EMTHREAD;
     if (err == 0)
         err = sf_endpoint_parse(&to, endpoint, false);
