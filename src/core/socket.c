@@ -163,10 +163,10 @@ int sf_socket_new(struct sifr_socket **out, struct sifr_ctx *ctx, int type)
     bool zero_copy;
     int err;
 
-    if (!pattern)
-        return -EINVAL;
     if (atomic_load(&ctx->terminating))
         return -SIFR_ETERM;
+    if (!pattern)
+        return -EINVAL;
     err = sf_ctx_start(ctx);
     if (err)
         return err;

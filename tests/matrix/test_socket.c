@@ -57,6 +57,7 @@ START_TEST(a_socket_of_a_context_that_ends)
 
     ck_works(sifr_ctx_shutdown(ctx));
     fails(ETERM, socket, ctx, SIFR_PAIR);
+    fails(ETERM, socket, ctx, -1);
     ck_works(sifr_ctx_shutdown(fresh));
     fails(ETERM, socket, fresh, SIFR_PAIR);
     ck_works(sifr_close(s));
