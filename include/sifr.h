@@ -375,7 +375,7 @@ SIFR_API int sifr_close(sifr_socket_t *sock);
 #define SIFR_NOTIFY_CONNECT 1
 #define SIFR_NOTIFY_DISCONNECT 2
 /*
- * w, bool [1], now: receive (id, empty) as connections come and go; the first tells their ids.
+ * w, bool [1], later: receive (id, empty) as connections come and go; the first tells their ids.
  * STREAM.
  */
 #define SIFR_STREAM_NOTIFY 73

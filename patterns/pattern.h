@@ -37,6 +37,7 @@ struct sf_peer {
     uint8_t *given_id;   /* owns; SIFR_CONNECT_ROUTING_ID of the connect that made it, or NULL */
     uint16_t id_size;    /* at most 255; 0: anonymous */
     uint8_t given_id_size;
+    uint8_t notify;      /* SIFR_NOTIFY_...: sf_socket.notify at the bind or connect it came of */
     bool subscribes_all; /* filters for itself: an unversioned ZMTP 1.0 subscriber, whoever hears a
                             RADIO's udp; with `id` set by the loop before it tells, so not beside
                             what is read till then */
@@ -75,6 +76,7 @@ struct sf_socket {
     struct sf_peer *sole_in;  /* the next message comes from it, if it has one of one frame */
     bool conflate;        /* SIFR_CONFLATE is set */
     bool raw;             /* connections made from now on carry bytes, no ZMTP; the pattern's to set */
+    uint8_t notify;       /* SIFR_NOTIFY_... for peers of binds and connects to come; the same */
     uint64_t drops[SF_DROPS]; /* messages; all under the turn is counted here */
 };
 

@@ -106,7 +106,7 @@ static void greet(struct sf_router *r, struct sf_peer *p)
     if (nameless != own->nameless)
         r->nameless += nameless ? 1 : (size_t)-1;
     own->nameless = nameless;
-    if (!nameless && (r->notify & SIFR_NOTIFY_CONNECT))
+    if (!nameless && (p->notify & SIFR_NOTIFY_CONNECT))
         notify(r, p);
 }
 
@@ -118,16 +118,16 @@ void sf_router_joined(struct sf_socket *s, struct sf_peer *p)
     own->joined = true;
     if (!own->id.named && !p->ended)
         greet(r, p);
-    else if (r->notify & SIFR_NOTIFY_CONNECT)
+    else if (p->notify & SIFR_NOTIFY_CONNECT)
         notify(r, p);
 }
 
 /* Whether the application is to hear that this connection has ended. */
-static bool says_farewell(struct sf_router *r, const struct sf_peer *p)
+static bool says_farewell(const struct sf_peer *p)
 {
     const struct sf_router_peer *own = p->own;
 
-    return (r->notify & SIFR_NOTIFY_DISCONNECT) && own->joined && own->id.size && !own->displaced &&
+    return (p->notify & SIFR_NOTIFY_DISCONNECT) && own->joined && own->id.size && !own->displaced &&
            !p->inproc;
 }
 
@@ -138,7 +138,7 @@ void sf_router_lost(struct sf_socket *s, struct sf_peer *p)
 
     if (s->raw) /* it ends as well, and what was received of it comes before the notice */
         return;
-    if (says_farewell(r, p))
+    if (says_farewell(p))
         notify(r, p);
     own->joined = false;
 }
@@ -189,7 +189,7 @@ void sf_router_ended(struct sf_socket *s, struct sf_peer *p)
         return;
     }
     sf_collect_ended(&r->in, p);
-    if (says_farewell(r, p) && !own->farewell) {
+    if (says_farewell(p) && !own->farewell) {
         own->farewell = true;
         r->farewells++;
         if (!sf_peer_readable(p))
@@ -207,7 +207,7 @@ void sf_router_detach(struct sf_socket *s, struct sf_peer *p)
     sf_collect_remove(&r->in, p);
     if (own->farewell)
         end_farewell(r, p);
-    else if (says_farewell(r, p))
+    else if (says_farewell(p))
         notify(r, p);
     own->joined = false;
     if (r->nameless == 0)
@@ -420,7 +420,7 @@ static int router_set(struct sf_socket *s, int option, const void *value, size_t
         if (sf_option_int(&n, value, size) != 0 || n < 0 ||
             n > (SIFR_NOTIFY_CONNECT | SIFR_NOTIFY_DISCONNECT))
             return -EINVAL;
-        r->notify = n;
+        s->notify = (uint8_t)n;
         return 0;
     }
     return -EINVAL;
@@ -428,10 +428,8 @@ static int router_set(struct sf_socket *s, int option, const void *value, size_t
 
 static int router_get(struct sf_socket *s, int option, void *value, size_t *size)
 {
-    struct sf_router *r = s->state;
-
     if (option == SIFR_ROUTER_NOTIFY)
-        return sf_option_give(r->notify, value, size);
+        return sf_option_give(s->notify, value, size);
     return -EINVAL;
 }
 

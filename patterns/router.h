@@ -24,7 +24,6 @@ struct sf_router {
 
     size_t nameless; /* dialed peers whose id another one has */
     bool mandatory, handover, probe;
-    int notify; /* SIFR_NOTIFY_... */
 };
 
 /* sf_peer.own */

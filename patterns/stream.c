@@ -14,7 +14,7 @@ static int stream_init(struct sf_socket *s)
 
     s->raw = true;
     t->router.mandatory = true;
-    t->router.notify = SIFR_NOTIFY_CONNECT | SIFR_NOTIFY_DISCONNECT;
+    s->notify = SIFR_NOTIFY_CONNECT | SIFR_NOTIFY_DISCONNECT;
     return sf_router_init(s);
 }
 
@@ -39,12 +39,11 @@ static int stream_events(struct sf_socket *s)
 
 static int stream_set(struct sf_socket *s, int option, const void *value, size_t size)
 {
-    struct stream *t = s->state;
     int on;
 
     if (option != SIFR_STREAM_NOTIFY || sf_option_int(&on, value, size) != 0 || on < 0 || on > 1)
         return -EINVAL;
-    t->router.notify = on ? SIFR_NOTIFY_CONNECT | SIFR_NOTIFY_DISCONNECT : 0;
+    s->notify = on ? SIFR_NOTIFY_CONNECT | SIFR_NOTIFY_DISCONNECT : 0;
     return 0;
 }
 

@@ -153,6 +153,7 @@ int sf_link_connect(struct sf_link *l, struct sf_conn *c)
 
     l->conn = sf_conn_ref(c);
     l->direct = true;
+    l->peer.notify = c->profile->opt.notify;
     if (c->profile->opt.conflate && (pattern->flags & SF_PATTERN_CONFLATES)) {
         err = make_in(l, true);
         if (err == 0)

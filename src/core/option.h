@@ -35,6 +35,7 @@ struct sf_options {
     bool invert;         /* of a type that has no use for it */
     uint8_t device_size; /* of stream.device, in bytes */
     enum sf_framing framing; /* of a profile */
+    uint8_t notify;          /* of a profile: sf_socket.notify */
     int frame_most;          /* of a profile that is SF_FRAMING_BARE: bytes of a frame that is read */
     struct sf_stream_options stream; /* its texts and arrays point into the fields below */
     struct sf_bytes id, connect_id;

@@ -427,8 +427,10 @@ int sf_socket_attach(struct sifr_socket *s, struct sf_link *l)
 {
     int err = say_hello(s, l);
 
-    if (l->peer.inproc)
+    if (l->peer.inproc) {
         l->peer.connected = atomic_load(&l->other) != NULL;
+        l->peer.notify = s->base.notify; /* there is no profile */
+    }
     if (err == 0)
         err = s->base.pattern->attach(&s->base, &l->peer);
 
@@ -1336,8 +1338,11 @@ static struct sf_profile *profile_of(struct sifr_socket *s, const struct sf_tran
 
     if (s->profile && s->profile->opt.framing != framing)
         sf_socket_forget_profile(s);
-    if (!s->profile)
+    if (!s->profile) {
         s->profile = sf_profile_new(&s->opt, framing);
+        if (s->profile)
+            s->profile->opt.notify = s->base.notify;
+    }
     return s->profile ? sf_profile_ref(s->profile) : NULL;
 }
 

@@ -350,6 +350,27 @@ START_TEST(a_router_is_told_who_comes_and_goes)
 }
 END_TEST
 
+START_TEST(who_comes_and_goes_is_told_as_it_was_to_be_at_the_bind)
+{
+    sifr_socket_t *router = new_socket(SIFR_ROUTER), *a = new_socket(SIFR_DEALER), *b = new_socket(SIFR_DEALER);
+    struct endpoint untold = bind_fresh(router, (enum transport)_i), told;
+
+    set_int(router, SIFR_ROUTER_NOTIFY, SIFR_NOTIFY_CONNECT | SIFR_NOTIFY_DISCONNECT);
+    told = bind_fresh(router, (enum transport)_i);
+    set_int(router, SIFR_ROUTER_NOTIFY, 0);
+    set_text(a, SIFR_ROUTING_ID, "a");
+    connect_to(a, &untold);
+    send_parts(a, "hello");
+    recv_parts(router, "a", "hello");
+    set_text(b, SIFR_ROUTING_ID, "b");
+    connect_to(b, &told);
+    recv_parts(router, "b", "");
+    drop(a);
+    drop(b);
+    recv_parts(router, "b", "");
+}
+END_TEST
+
 START_TEST(hello_is_the_first_message_to_each_peer)
 {
     sifr_socket_t *router = new_socket(SIFR_ROUTER), *dealer = new_socket(SIFR_DEALER);
@@ -594,6 +615,7 @@ int main(void)
     tcase_add_loop_test(c, a_name_given_twice_fails_the_connect, 0, INPROC);
     c = new_case(s, "notices");
     tcase_add_loop_test(c, a_router_is_told_who_comes_and_goes, 0, INPROC);
+    tcase_add_loop_test(c, who_comes_and_goes_is_told_as_it_was_to_be_at_the_bind, 0, INPROC);
     tcase_add_loop_test(c, hello_is_the_first_message_to_each_peer, 0, WAYS);
     tcase_add_loop_test(c, a_lost_peer_leaves_its_disconnect_message_and_the_other_side_a_hiccup, 0, TRANSPORTS);
     tcase_add_loop_test(c, messages_tell_of_the_connection_they_came_by, 0, WIRE_WAYS);

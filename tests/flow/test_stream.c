@@ -419,6 +419,60 @@ START_TEST(it_has_no_use_for_other_transports)
 }
 END_TEST
 
+START_TEST(notices_are_as_they_were_to_be_at_the_bind)
+{
+    sifr_socket_t *s = new_socket(SIFR_STREAM);
+    struct endpoint told = bind_fresh(s, TCP), untold;
+    struct id quiet, came, from, went;
+    char data[8];
+    int fd;
+
+    set_int(s, SIFR_STREAM_NOTIFY, 0);
+    untold = bind_fresh(s, TCP);
+    set_int(s, SIFR_STREAM_NOTIFY, 1);
+    fd = plain_client(&untold);
+    plain_send(fd, "x");
+    ck_assert_uint_eq(recv_from(s, &quiet, data, sizeof data), 1);
+    set_int(s, SIFR_STREAM_NOTIFY, 0);
+    close(fd);
+    fd = plain_client(&told);
+    came = recv_notice(s);
+    plain_send(fd, "y");
+    ck_assert_uint_eq(recv_from(s, &from, data, sizeof data), 1);
+    close(fd);
+    went = recv_notice(s);
+    ck_assert_mem_ne(came.bytes, quiet.bytes, came.size);
+    ck_assert_mem_eq(came.bytes, from.bytes, came.size);
+    ck_assert_mem_eq(went.bytes, from.bytes, went.size);
+}
+END_TEST
+
+START_TEST(notices_are_as_they_were_to_be_at_the_connect)
+{
+    struct endpoint a, b;
+    int first = plain_server(&a, TCP), second = plain_server(&b, TCP), fd;
+    sifr_socket_t *s = new_socket(SIFR_STREAM);
+    struct id id;
+
+    set_int(s, SIFR_STREAM_NOTIFY, 0);
+    connect_to(s, &a);
+    set_int(s, SIFR_STREAM_NOTIFY, 1);
+    connect_to(s, &b);
+    set_int(s, SIFR_STREAM_NOTIFY, 0);
+    id = own_id(s); /* that of the second */
+    ck_assert_mem_eq(recv_notice(s).bytes, id.bytes, id.size);
+    fd = accept(first, NULL, NULL);
+    ck_assert_int_ge(fd, 0);
+    close(first);
+    close(fd);
+    fd = accept(second, NULL, NULL);
+    ck_assert_int_ge(fd, 0);
+    close(second);
+    close(fd);
+    ck_assert_mem_eq(recv_notice(s).bytes, id.bytes, id.size);
+}
+END_TEST
+
 /* The next event's number; its endpoint is that one. */
 static int recv_event(sifr_socket_t *m, const char *endpoint)
 {
@@ -541,6 +595,8 @@ int main(void)
     tcase_add_test(c, a_full_peer_is_waited_for_or_said_to_be_full);
     tcase_add_test(c, what_a_lost_server_was_sent_is_not_for_the_next);
     tcase_add_test(c, it_has_no_use_for_other_transports);
+    tcase_add_test(c, notices_are_as_they_were_to_be_at_the_bind);
+    tcase_add_test(c, notices_are_as_they_were_to_be_at_the_connect);
     tcase_add_test(c, monitors_see_connections_and_no_handshake);
     tcase_add_loop_test(c, a_raw_router_is_a_stream_without_notices, 0, INPROC);
     tcase_add_test(c, metadata_and_descriptor_are_there);

@@ -278,6 +278,7 @@ static inline void prepare(int i)
     f->in.frames = calloc(FAKE_FRAMES, sizeof *f->in.frames);
     f->out.frames = calloc(FAKE_FRAMES, sizeof *f->out.frames);
     f->room = 1000;
+    f->peer.notify = sock.notify;
 }
 
 static inline void name_peer(int i, const char *id)
