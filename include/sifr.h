@@ -366,9 +366,15 @@ SIFR_API int sifr_close(sifr_socket_t *sock);
 #define SIFR_ROUTING_ID 5
 /* w, bytes, 1 to 255 [none], the next connect alone: what to call that peer. ROUTER REP STREAM. */
 #define SIFR_CONNECT_ROUTING_ID 61
-/* w, flag [0], now: report a peer unknown or full (EHOSTUNREACH, EAGAIN), not drop. ROUTER, REP. */
+/*
+ * w, flag [0], now: report a peer unknown or full (EHOSTUNREACH, EAGAIN), not drop. ROUTER; REP, which
+ * is done with a request whose peer has gone.
+ */
 #define SIFR_ROUTER_MANDATORY 33
-/* w, flag [0], now: a newcomer takes over the name of a connected peer. ROUTER, REP. */
+/*
+ * w, flag [0], now: a newcomer takes over the name of a connected peer, whose connection ends. ROUTER;
+ * REP, which without it serves both.
+ */
 #define SIFR_ROUTER_HANDOVER 56
 /* rw, int, SIFR_NOTIFY_* or-ed [0], later: receive (id, empty) as peers come and go. ROUTER. */
 #define SIFR_ROUTER_NOTIFY 97
@@ -982,7 +988,7 @@ SIFR_API const char *sifr_msg_group(sifr_msg_t *msg);
  * Returns the frame's size in bytes (at most INT_MAX), or -1 with errno:
  *   EAGAIN        no peer had room: at once with SIFR_DONTWAIT, else after SIFR_SNDTIMEO
  *   EFSM          not this socket's turn (REQ awaiting its reply, REP without a request)
- *   EHOSTUNREACH  no such peer (ROUTER with SIFR_ROUTER_MANDATORY, STREAM, SERVER, PEER)
+ *   EHOSTUNREACH  no such peer (ROUTER and REP with SIFR_ROUTER_MANDATORY, STREAM, SERVER, PEER)
  *   EINVAL        SIFR_SNDMORE on a type of one-frame messages, or not two frames on a DGRAM
  *   ENOTSUP       this socket type cannot send
  *   ETERM         the context is shutting down

@@ -16,8 +16,7 @@ struct rep {
     struct sf_peer *to;      /* who asks, once a frame was read; NULL: gone, the answer is dropped */
     struct sf_msg *envelope; /* owns; the frames up to the empty one, which go before the answer */
     size_t n, room;          /* n <= room */
-    bool probe;
-    bool unused; /* options that matter to a ROUTER only */
+    bool probe, mandatory, handover;
 };
 
 static int rep_init(struct sf_socket *s)
@@ -53,6 +52,29 @@ static int rep_attach(struct sf_socket *s, struct sf_peer *p)
         return err;
     sf_collect_add(&a->in, p);
     return 0;
+}
+
+static bool is_called(const struct sf_peer *p, const void *id, size_t size)
+{
+    const uint8_t *name = p->given_id ? p->given_id : p->id;
+    size_t name_size = p->given_id ? p->given_id_size : p->id_size;
+
+    return name && name_size == size && memcmp(name, id, size) == 0;
+}
+
+/* Requesters of one name are served side by side, unless the newest is to be the only one. */
+static void rep_joined(struct sf_socket *s, struct sf_peer *p)
+{
+    struct rep *a = s->state;
+
+    if (!a->handover || !p->id || p->given_id)
+        return;
+    SF_LIST_EACH(it, after, &s->peers) {
+        struct sf_peer *other = SF_CONTAINER(it, struct sf_peer, node);
+
+        if (other != p && !other->ended && is_called(other, p->id, p->id_size))
+            sf_peer_kick(other);
+    }
 }
 
 static void rep_ended(struct sf_socket *s, struct sf_peer *p)
@@ -155,6 +177,15 @@ static int put_start(struct rep *a, struct sf_msg *m, bool more)
     return err ? err : sf_peer_put(a->to, m, more);
 }
 
+/* Nobody is left to be answered: the program is told, and may take the next request. */
+static int give_up(struct rep *a)
+{
+    drop_envelope(a);
+    a->to = NULL;
+    a->state = IDLE;
+    return -EHOSTUNREACH;
+}
+
 static int rep_send(struct sf_socket *s, struct sf_msg *m, bool more, bool wait)
 {
     struct rep *a = s->state;
@@ -164,11 +195,14 @@ static int rep_send(struct sf_socket *s, struct sf_msg *m, bool more, bool wait)
     if (a->state == IDLE || a->state == READING)
         return -SIFR_EFSM;
     if (a->state == DUE) {
-        if (a->to && !a->to->ended && !sf_peer_room(a->to)) {
-            sf_drop(s, SF_DROP_NO_ROOM);
-            a->to = NULL;
-        } else if (!a->to || a->to->ended) {
-            sf_drop(s, SF_DROP_UNROUTABLE);
+        bool gone = !a->to || a->to->ended;
+
+        if (gone && a->mandatory)
+            return give_up(a);
+        if (gone || !sf_peer_room(a->to)) {
+            if (a->mandatory)
+                return -EAGAIN;
+            sf_drop(s, gone ? SF_DROP_UNROUTABLE : SF_DROP_NO_ROOM);
             a->to = NULL;
         }
         if (a->to)
@@ -197,6 +231,8 @@ static int rep_events(struct sf_socket *s)
     struct sf_msg m;
     int err;
 
+    if (a->state == DUE && a->mandatory && a->to && !a->to->ended)
+        return sf_peer_room(a->to) ? SIFR_POLLOUT : 0;
     if (a->state == DUE || a->state == ANSWERING)
         return SIFR_POLLOUT;
     sf_msg_init(&m);
@@ -211,18 +247,10 @@ static int rep_set(struct sf_socket *s, int option, const void *value, size_t si
 
     switch (option) {
     case SIFR_PROBE_ROUTER: return sf_option_flag(&a->probe, value, size);
-    case SIFR_ROUTER_MANDATORY:
-    case SIFR_ROUTER_HANDOVER: return sf_option_flag(&a->unused, value, size);
+    case SIFR_ROUTER_MANDATORY: return sf_option_flag(&a->mandatory, value, size);
+    case SIFR_ROUTER_HANDOVER: return sf_option_flag(&a->handover, value, size);
     }
     return -EINVAL;
-}
-
-static bool is_called(const struct sf_peer *p, const void *id, size_t size)
-{
-    const uint8_t *name = p->given_id ? p->given_id : p->id;
-    size_t name_size = p->given_id ? p->given_id_size : p->id_size;
-
-    return name && name_size == size && memcmp(name, id, size) == 0;
 }
 
 static int rep_peer_state(struct sf_socket *s, const void *id, size_t size)
@@ -245,6 +273,7 @@ const struct sf_pattern sf_pattern_rep = {
     .init = rep_init,
     .fini = rep_fini,
     .attach = rep_attach,
+    .joined = rep_joined,
     .ended = rep_ended,
     .detach = rep_detach,
     .readable = rep_readable,

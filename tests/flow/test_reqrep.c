@@ -207,6 +207,60 @@ START_TEST(the_reply_to_an_asker_who_left_is_dropped)
 }
 END_TEST
 
+START_TEST(the_reply_that_cannot_arrive_is_reported_if_it_is_mandatory)
+{
+    sifr_socket_t *rep = new_socket(SIFR_REP), *leaves = new_socket(SIFR_REQ), *stays = new_socket(SIFR_REQ);
+    struct endpoint e;
+
+    set_int(rep, SIFR_ROUTER_MANDATORY, 1);
+    e = bind_fresh(rep, (enum transport)_i);
+    set_text(leaves, SIFR_ROUTING_ID, "leaves");
+    connect_to(leaves, &e);
+    connect_to(stays, &e);
+    send_parts(leaves, "and gone");
+    recv_parts(rep, "and gone");
+    drop(leaves);
+    eventually(sifr_socket_get_peer_state(rep, "leaves", 6) == -1);
+    send_parts(stays, "here");
+    ck_fails(sifr_send(rep, "too late", 8, 0), EHOSTUNREACH);
+    ck_fails(sifr_send(rep, "too late", 8, 0), SIFR_EFSM);
+    recv_parts(rep, "here");
+    send_parts(rep, "in time");
+    recv_parts(stays, "in time");
+}
+END_TEST
+
+START_TEST(of_two_askers_of_one_name_the_newer_is_served_alone_with_handover)
+{
+    sifr_socket_t *rep = new_socket(SIFR_REP), *first = new_socket(SIFR_REQ), *second = new_socket(SIFR_REQ);
+    struct endpoint e;
+
+    set_int(rep, SIFR_ROUTER_HANDOVER, _i % 2);
+    e = bind_fresh(rep, (enum transport)(_i / 2));
+    set_text(first, SIFR_ROUTING_ID, "twin");
+    set_text(second, SIFR_ROUTING_ID, "twin");
+    set_int(first, SIFR_RECONNECT_IVL, -1);
+    connect_to(first, &e);
+    send_parts(first, "first");
+    recv_parts(rep, "first");
+    send_parts(rep, "yours");
+    recv_parts(first, "yours");
+    connect_to(second, &e);
+    send_parts(second, "second");
+    recv_parts(rep, "second");
+    send_parts(rep, "yours");
+    recv_parts(second, "yours");
+    if (_i % 2) {
+        eventually(!writable_within(first, 0)); /* it has nobody to ask any more */
+        return;
+    }
+    send_parts(first, "still there");
+    recv_parts(rep, "still there");
+    send_parts(rep, "so it is");
+    recv_parts(first, "so it is");
+}
+END_TEST
+
 START_TEST(only_the_peer_asked_may_answer)
 {
     sifr_socket_t *req = new_socket(SIFR_REQ), *asked = new_socket(SIFR_ROUTER), *other = new_socket(SIFR_ROUTER);
@@ -436,6 +490,8 @@ int main(void)
     tcase_add_loop_test(c, requests_go_to_the_repliers_in_turn, 0, TRANSPORTS);
     tcase_add_loop_test(c, each_asker_gets_its_own_answer, 0, TRANSPORTS);
     tcase_add_loop_test(c, the_reply_to_an_asker_who_left_is_dropped, 0, TRANSPORTS);
+    tcase_add_loop_test(c, the_reply_that_cannot_arrive_is_reported_if_it_is_mandatory, 0, TRANSPORTS);
+    tcase_add_loop_test(c, of_two_askers_of_one_name_the_newer_is_served_alone_with_handover, 0, 2 * TRANSPORTS);
     tcase_add_loop_test(c, only_the_peer_asked_may_answer, 0, TRANSPORTS);
     tcase_add_loop_test(c, what_came_before_the_question_is_no_answer, 0, 2);
     c = new_case(s, "envelopes");
