@@ -128,9 +128,9 @@ typedef struct sifr_ctx sifr_ctx_t;
 #define SIFR_MAX_MSGSZ 5
 /* r: sizeof(sifr_msg_t), 64. */
 #define SIFR_MSG_T_SIZE 6
-/* w, >= 0 [none], threads: adds a processor to those the I/O threads may run on. */
+/* w, 0 to 1023 [none], threads: adds a processor to those the I/O threads may run on. */
 #define SIFR_THREAD_AFFINITY_CPU_ADD 7
-/* w, >= 0, threads: takes one away again; EINVAL if it was never added. */
+/* w, 0 to 1023, threads: takes one away again; EINVAL if it was never added. */
 #define SIFR_THREAD_AFFINITY_CPU_REMOVE 8
 /* rw, any [0: none], threads: put before the names of the I/O threads; a text: sifr_ctx_set_ext. */
 #define SIFR_THREAD_NAME_PREFIX 9

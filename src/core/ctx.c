@@ -13,7 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { SOCKET_LIMIT = 65535, CPU_MAX = 1024 };
+enum { SOCKET_LIMIT = 65535 };
 
 /*
  * Contexts are few; their memory is kept in a list when they have gone and
@@ -121,9 +121,9 @@ static int cpu_add(struct sifr_ctx *c, int cpu)
     for (size_t i = 0; i < c->n_cpus; i++)
         if (c->cpus[i] == cpu)
             return 0;
-    if (c->n_cpus == SF_CTX_CPUS || cpu >= CPU_MAX)
+    if (cpu >= SF_CTX_CPUS)
         return -EINVAL;
-    c->cpus[c->n_cpus++] = cpu;
+    c->cpus[c->n_cpus++] = (uint16_t)cpu;
     return 0;
 }
 

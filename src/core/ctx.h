@@ -19,7 +19,7 @@
  * loops only try for a socket's turn.
  */
 
-enum { SF_CTX_TAG = 0x51f4c7c1, SF_CTX_CPUS = 64 };
+enum { SF_CTX_TAG = 0x51f4c7c1, SF_CTX_CPUS = 1024 /* as many as a cpu_set_t */ };
 
 struct sf_inproc_name;
 
@@ -30,7 +30,7 @@ struct sifr_ctx {
 
     struct sf_lock lock; /* guards all up to the next group */
     int io_threads, max_sockets, policy, priority, max_msgsz, zero_copy;
-    int cpus[SF_CTX_CPUS];
+    uint16_t cpus[SF_CTX_CPUS]; /* each once, so there is room for all */
     size_t n_cpus;
     char prefix[17];
     int prefix_number;

@@ -492,8 +492,8 @@ static void set_affinity(pthread_attr_t *attr, const struct sf_loop_config *cfg)
 
     CPU_ZERO(&set);
     for (size_t i = 0; i < cfg->n_cpus; i++)
-        if (cfg->cpus[i] >= 0 && cfg->cpus[i] < CPU_SETSIZE)
-            CPU_SET((unsigned)cfg->cpus[i], &set);
+        if (cfg->cpus[i] < CPU_SETSIZE)
+            CPU_SET(cfg->cpus[i], &set);
     pthread_attr_setaffinity_np(attr, sizeof set, &set);
 }
 #endif

@@ -48,7 +48,7 @@ struct sf_loop_config {
     const char *name; /* of the thread, cut at 15 bytes; NULL: inherited. Borrowed, as all pointers here. */
     int policy;       /* SCHED_...; -1: inherited */
     int priority;     /* for that policy; without a real-time policy anything > 0 means nice -20; -1: inherited */
-    const int *cpus;  /* those the thread may run on; n_cpus 0: inherited */
+    const uint16_t *cpus; /* those the thread may run on; n_cpus 0: inherited */
     size_t n_cpus;
     enum sf_poller_kind poller;
     bool use_pipe;           /* wake by pipe even where there is eventfd: for tests */

@@ -384,7 +384,7 @@ static void count_turn(void *arg)
 
 START_TEST(the_thread_blocks_signals_takes_any_priority_and_calls_idle)
 {
-    static const int cpus[] = {0, 100000};
+    static const uint16_t cpus[] = {0, 50000};
     int turns = 0;
     struct sf_loop_config cfg = {.name = "a name that is too long", .policy = SCHED_FIFO,
                                  .priority = 1, .cpus = cpus, .n_cpus = 2,
