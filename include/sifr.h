@@ -479,7 +479,10 @@ SIFR_API int sifr_close(sifr_socket_t *sock);
 #define SIFR_IN_BATCH_SIZE 101
 /* rw, int, > 0 bytes [8192], later: most bytes to hand to the system at a time; as above. */
 #define SIFR_OUT_BATCH_SIZE 102
-/* rw, int, >= -1 [-1: off]: listening descriptor for the next tcp or ipc bind, which takes it. */
+/*
+ * rw, int, >= -1 [-1: off]: listening descriptor for the next tcp or ipc bind, which takes it; EINVAL
+ * there if it is none.
+ */
 #define SIFR_USE_FD 89
 /* rw, int, -1 to 1 [-1: the system's], later: SO_KEEPALIVE. */
 #define SIFR_TCP_KEEPALIVE 34

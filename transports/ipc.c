@@ -414,7 +414,7 @@ static int ipc_listen(const struct sf_endpoint *e, const struct sf_stream_option
     if (!err)
         err = set_text(&a->acceptor, path);
     if (!err)
-        err = o->use_fd >= 0 ? sf_net_adopt(o->use_fd) : (fd = listen_at(path, o));
+        err = o->use_fd >= 0 ? sf_net_adopt_listener(o->use_fd, true) : (fd = listen_at(path, o));
     if (err < 0) {
         ipc_close_acceptor(&a->acceptor);
         return err;

@@ -468,7 +468,7 @@ static int tcp_listen(const struct sf_endpoint *e, const struct sf_stream_option
         return -ENOMEM;
     a->transport = &sf_tcp_transport;
     a->fd = -1;
-    err = o->use_fd >= 0 ? sf_net_adopt(o->use_fd) : listen_for(e, o);
+    err = o->use_fd >= 0 ? sf_net_adopt_listener(o->use_fd, false) : listen_for(e, o);
     if (err < 0)
         goto fail;
     a->fd = o->use_fd >= 0 ? o->use_fd : err;

@@ -12,7 +12,7 @@
 #endif
 
 #ifndef MSG_NOSIGNAL
-#define MSG_NOSIGNAL 0 /* there the socket has SO_NOSIGPIPE: see sf_net_adopt */
+#define MSG_NOSIGNAL 0 /* there the socket has SO_NOSIGPIPE: see adopt */
 #endif
 
 /* The last call's errno, negative; what the API does not know by what it knows. */
@@ -25,7 +25,8 @@ static int last_error(void)
     }
 }
 
-int sf_net_adopt(int fd)
+/* Makes a descriptor from elsewhere one of ours. 0 or -EBADF. */
+static int adopt(int fd)
 {
     int flags = fcntl(fd, F_GETFL);
 
@@ -35,6 +36,19 @@ int sf_net_adopt(int fd)
 #ifdef SO_NOSIGPIPE
     sf_net_set(fd, SOL_SOCKET, SO_NOSIGPIPE, 1);
 #endif
+    return 0;
+}
+
+int sf_net_adopt_listener(int fd, bool local)
+{
+    struct sockaddr_storage a;
+    socklen_t name_size = sizeof a, size = sizeof(int);
+    int listens = 0;
+
+    if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) < 0 || !listens ||
+        getsockname(fd, (struct sockaddr *)&a, &name_size) < 0 ||
+        (a.ss_family == AF_UNIX) != local || adopt(fd) < 0)
+        return -EINVAL;
     return 0;
 }
 
@@ -49,7 +63,7 @@ static int open_socket(int family, int type)
 
     if (fd < 0)
         return last_error();
-    sf_net_adopt(fd);
+    adopt(fd);
     return fd;
 #endif
 }
@@ -82,7 +96,7 @@ int sf_net_accept(int fd, struct sf_address *from)
     } while (got < 0 && errno == EINTR);
     if (got >= 0) {
 #ifndef SOCK_CLOEXEC
-        sf_net_adopt(got);
+        adopt(got);
 #endif
         return got;
     }

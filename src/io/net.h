@@ -20,8 +20,11 @@ int sf_net_socket(int family);
 /* The same for datagrams. */
 int sf_net_datagram(int family);
 
-/* Makes a descriptor from elsewhere (USE_FD) one of ours. 0 or -EBADF. */
-int sf_net_adopt(int fd);
+/*
+ * Makes a descriptor from elsewhere (USE_FD) one of ours. 0, or -EINVAL: it does not listen, or not
+ * within the machine, `local`, or not beyond it.
+ */
+int sf_net_adopt_listener(int fd, bool local);
 
 /*
  * Accepts one connection: the descriptor; -EAGAIN: nothing waits;
