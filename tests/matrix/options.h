@@ -202,7 +202,8 @@ static const struct option {
     {87, "VMCI_BUFFER_MAX_SIZE", ABSENT, 0, ALL, 0, 0, 0, NULL, "- VMCI is not built in"},
     {88, "VMCI_CONNECT_TIMEOUT", ABSENT, 0, ALL, 0, 0, 0, NULL, "- VMCI is not built in"},
     {89, "USE_FD", INT, BOTH, ALL, -1, -1, INT_MAX, NULL,
-     "core/options_effect:one_bind_takes_the_descriptor matrix/options_effect:a_path_brought_along_is_left_alone"},
+     "core/options_effect:one_bind_takes_the_descriptor matrix/options_effect:a_path_brought_along_is_left_alone "
+     "matrix/options_effect:what_does_not_listen_is_not_bound"},
     {90, "GSSAPI_PRINCIPAL_NAMETYPE", ABSENT, 0, ALL, 0, 0, 0, NULL, "- GSSAPI is not built in"},
     {91, "GSSAPI_SERVICE_PRINCIPAL_NAMETYPE", ABSENT, 0, ALL, 0, 0, 0, NULL, "- GSSAPI is not built in"},
     {92, "BINDTODEVICE", TEXT, BOTH, ALL, 0, 0, 0, &device, "core/options_effect:a_device_is_bound_to_or_refused"},

@@ -1,5 +1,6 @@
 /* What options do that no other test shows: each by two sockets, or by one and a peer of the system's, that behave. */
 #include "descriptors.h"
+#include "options.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -264,7 +265,7 @@ END_TEST
 
 START_TEST(a_filter_that_is_cleared_admits_all)
 {
-    static const int options[] = {SIFR_TCP_ACCEPT_FILTER, SIFR_IPC_FILTER_PID, SIFR_IPC_FILTER_UID,
+    static const int filters[] = {SIFR_TCP_ACCEPT_FILTER, SIFR_IPC_FILTER_PID, SIFR_IPC_FILTER_UID,
                                   SIFR_IPC_FILTER_GID};
     sifr_socket_t *pull = new_socket(SIFR_PULL), *push = new_socket(SIFR_PUSH);
     enum transport t = _i == 0 ? TCP : IPC;
@@ -272,11 +273,11 @@ START_TEST(a_filter_that_is_cleared_admits_all)
     struct endpoint closed, open;
 
     if (_i == 0)
-        set_text(pull, options[_i], "192.0.2.0/24");
+        set_text(pull, filters[_i], "192.0.2.0/24");
     else
-        ck_works(sifr_setsockopt(pull, options[_i], &stranger, sizeof stranger));
+        ck_works(sifr_setsockopt(pull, filters[_i], &stranger, sizeof stranger));
     closed = bind_fresh(pull, t);
-    ck_works(sifr_setsockopt(pull, options[_i], NULL, 0));
+    ck_works(sifr_setsockopt(pull, filters[_i], NULL, 0));
     open = bind_fresh(pull, t);
     set_int(push, SIFR_IMMEDIATE, 1);
     connect_to(push, &closed); /* what was bound so stays so */
@@ -329,6 +330,46 @@ START_TEST(a_path_brought_along_is_left_alone)
     ck_assert_int_eq(fcntl(fd, F_GETFD), -1);
     ck_assert_int_eq(stat(a.sun_path, &st), 0);
     unlink(a.sun_path);
+}
+END_TEST
+
+/* What cannot be listened at is not taken, and stays what it is. */
+START_TEST(what_does_not_listen_is_not_bound)
+{
+    sifr_socket_t *pull = new_socket(SIFR_PULL);
+    struct sockaddr_un path = {.sun_family = AF_UNIX, .sun_path = "\0sifr-test-listens"};
+    struct endpoint e = fresh_endpoint(_i % 2 ? IPC : TCP);
+    int ends[2], fd = -1;
+
+    ck_works(pipe2(ends, O_CLOEXEC));
+    switch (_i / 2) {
+    case 0: fd = ends[0]; break;
+    case 1: fd = socket(_i % 2 ? AF_UNIX : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0); break;
+    case 2: fd = socket(_i % 2 ? AF_UNIX : AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0); break;
+    case 3: /* listens, but for another transport */
+        if (_i % 2) {
+            fd = listen_raw(free_port());
+            break;
+        }
+        fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        ck_works(bind(fd, (struct sockaddr *)&path, sizeof path));
+        ck_works(listen(fd, 1));
+        break;
+    case 4: fd = INT_MAX; break;
+    }
+    set_int(pull, SIFR_USE_FD, fd);
+    ck_fails(sifr_bind(pull, e.text), EINVAL);
+    ck_assert_int_eq(get_int(pull, SIFR_USE_FD), fd);
+    if (fd != INT_MAX) {
+        ck_assert_int_ge(fcntl(fd, F_GETFD), 0);
+        ck_assert_int_eq(fcntl(fd, F_GETFL) & O_NONBLOCK, 0);
+        if (fd != ends[0])
+            close(fd);
+    }
+    set_int(pull, SIFR_USE_FD, -1);
+    bind_to(pull, &e);
+    close(ends[0]);
+    close(ends[1]);
 }
 END_TEST
 
@@ -595,6 +636,27 @@ START_TEST(a_limit_of_size_is_for_later_binds_alone)
 }
 END_TEST
 
+/* What a PUB takes though it reads no requests, to no harm. */
+START_TEST(a_publisher_that_reads_no_requests_serves_them_all_the_same)
+{
+    static const int taken[] = {SIFR_XPUB_MANUAL, SIFR_XPUB_MANUAL_LAST_VALUE, SIFR_XPUB_VERBOSE, SIFR_XPUB_VERBOSER,
+                                SIFR_ONLY_FIRST_SUBSCRIBE};
+    sifr_socket_t *pub = new_socket(SIFR_PUB), *sub = new_socket(SIFR_SUB), *other = new_socket(SIFR_SUB);
+    struct endpoint e;
+
+    set_int(pub, taken[_i], 1);
+    set_text(sub, SIFR_SUBSCRIBE, "W");
+    set_text(other, SIFR_SUBSCRIBE, "W");
+    e = bind_fresh(pub, TCP);
+    connect_to(sub, &e);
+    connect_to(other, &e);
+    eventually(sifr_send(pub, "What", 4, 0) == 4 && readable_within(sub, 1) && readable_within(other, 1));
+    ck_works(sifr_setsockopt(sub, SIFR_UNSUBSCRIBE, "W", 1));
+    set_text(sub, SIFR_SUBSCRIBE, "X");
+    eventually(sifr_send(pub, "X", 1, 0) == 1 && sifr_recv(sub, NULL, 0, SIFR_DONTWAIT) == 1);
+}
+END_TEST
+
 START_TEST(a_publisher_of_its_own_welcomes_too)
 {
     sifr_socket_t *pub = new_socket(SIFR_PUB), *sub = new_socket(SIFR_SUB);
@@ -603,6 +665,40 @@ START_TEST(a_publisher_of_its_own_welcomes_too)
     set_text(sub, SIFR_SUBSCRIBE, "W");
     link_sockets(pub, sub, _i);
     recv_parts(sub, "WELCOME");
+}
+END_TEST
+
+/* ---- Values that nobody sets ------------------------------------------------------------------------------------------ */
+
+/* The smallest and the largest value of each number is lived with, or refused by the system when it is told. */
+START_TEST(the_ends_of_a_range_are_lived_with)
+{
+    const struct option *o = &options[_i / 2];
+    int64_t value = _i % 2 ? o->max : o->min;
+    int narrow = (int)value;
+    sifr_socket_t *pull = new_socket(SIFR_PULL), *push = new_socket(SIFR_PUSH), *nobody = new_socket(SIFR_PUSH);
+    const void *bytes = o->kind == WIDE ? (void *)&value : &narrow;
+    size_t size = o->kind == WIDE ? 8 : 4;
+    struct endpoint absent = fresh_endpoint(TCP), e;
+
+    if (o->kind > WIDE || !(o->access & SET) || o->types != ALL)
+        return;
+    ck_works(sifr_setsockopt(pull, o->number, bytes, size));
+    ck_works(sifr_setsockopt(push, o->number, bytes, size));
+    ck_works(sifr_setsockopt(nobody, o->number, bytes, size));
+    if (sifr_connect(nobody, absent.text) != 0)
+        ck_assert_int_eq(errno, SIFR_EMTHREAD);
+    snprintf(e.text, sizeof e.text, "tcp://%s:*", own_host());
+    if (sifr_bind(pull, e.text) != 0) {
+        ck_assert_msg(errno == EINVAL || errno == EPERM || errno == SIFR_EMTHREAD,
+                      "%s %lld: errno %d (%s)", o->name, (long long)value, errno, strerror(errno));
+        return;
+    }
+    e = last_endpoint(pull);
+    connect_to(push, &e);
+    eventually(sifr_send(push, "here", 4, SIFR_DONTWAIT) == 4);
+    ck_assert_msg(readable(pull), "%s %lld: nothing comes", o->name, (long long)value);
+    recv_text(pull, "here", false);
 }
 END_TEST
 
@@ -619,12 +715,14 @@ int main(void)
     tcase_add_loop_test(c, a_filter_that_is_cleared_admits_all, 0, 4);
     tcase_add_loop_test(c, an_ipc_filter_admits_the_members_of_a_group, 0, 2);
     tcase_add_test(c, a_path_brought_along_is_left_alone);
+    tcase_add_loop_test(c, what_does_not_listen_is_not_bound, 0, 10);
     tcase_add_test(c, a_ping_says_what_was_set);
     tcase_add_test(c, whoever_was_asked_to_leaves_after_silence);
     tcase_add_loop_test(c, who_may_probe_does, 0, 4);
     tcase_add_loop_test(c, the_connecting_rep_may_name_its_peer, 0, TRANSPORTS);
     tcase_add_loop_test(c, a_name_set_later_is_for_later_connections, 0, INPROC);
     tcase_add_test(c, of_a_property_set_twice_the_first_stays);
+    tcase_add_loop_test(c, a_publisher_that_reads_no_requests_serves_them_all_the_same, 0, 5);
     tcase_add_loop_test(c, a_publisher_of_its_own_welcomes_too, 0, WAYS);
     c = new_case(s, "when they act");
     tcase_add_loop_test(c, properties_and_hello_are_those_of_the_bind, 0, INPROC);
@@ -632,5 +730,6 @@ int main(void)
     tcase_add_loop_test(c, what_is_set_is_for_later_connects_alone, 0, COUNT(system_options));
     tcase_add_loop_test(c, buffers_are_those_of_ipc_too, 0, 2);
     tcase_add_loop_test(c, a_limit_of_size_is_for_later_binds_alone, 0, INPROC);
+    tcase_add_loop_test(c, the_ends_of_a_range_are_lived_with, 0, 2 * COUNT(options));
     return run_suite(s);
 }
