@@ -454,7 +454,10 @@ SIFR_API int sifr_close(sifr_socket_t *sock);
 #define SIFR_HEARTBEAT_TIMEOUT 77
 /* rw, int, 0 to 6553599 ms in steps of 100 [0], later: after what silence the peer should close. */
 #define SIFR_HEARTBEAT_TTL 76
-/* w, text, "X-name:value" [none], later: a property for the peer, see sifr_msg_gets; may repeat. */
+/*
+ * w, text, "X-name:value" [none], later: a property for the peer, see sifr_msg_gets; may repeat, the
+ * first of a name stays. EINVAL beyond 3072 bytes of them all, each counted with 4 more.
+ */
 #define SIFR_METADATA 95
 /* r, int: how connections authenticate; SIFR_NULL: not at all. */
 #define SIFR_MECHANISM 43

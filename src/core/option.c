@@ -304,18 +304,21 @@ static int add_id(struct sf_bytes *list, const void *value, size_t size)
     return value && size == 4 ? bytes_add(list, value, size) : -EINVAL;
 }
 
+/* Octets of all properties, encoded: READY has room for them beside what it says else (SF_SHAKE_MAX). */
+enum { PROPERTIES_MAX = 3072 };
+
 /* "X-name:value" becomes an encoded property; the first of a name stays. */
 static int add_metadata(struct sf_options *o, const void *value, size_t size)
 {
     const char *text = value, *colon = size ? memchr(text, ':', size) : NULL;
-    uint8_t encoded[1024 + 8];
+    uint8_t encoded[PROPERTIES_MAX];
     char name[256];
     size_t name_size, n;
     const uint8_t *at = o->metadata.data;
     size_t left = o->metadata.size;
     struct sf_property p;
 
-    if (!value || !colon || colon == text || colon == text + size - 1 || size > 1024 ||
+    if (!value || !colon || colon == text || colon == text + size - 1 ||
         strncmp(text, "X-", 2) != 0 || colon - text > 255)
         return -EINVAL;
     name_size = (size_t)(colon - text);
@@ -325,7 +328,9 @@ static int add_metadata(struct sf_options *o, const void *value, size_t size)
         if (p.name_size == name_size && memcmp(p.name, name, name_size) == 0)
             return 0;
     n = sf_metadata_put(encoded, sizeof encoded, name, colon + 1, size - name_size - 1);
-    return n ? bytes_add(&o->metadata, encoded, n) : -EINVAL;
+    if (n == 0 || n > PROPERTIES_MAX - o->metadata.size)
+        return -EINVAL;
+    return bytes_add(&o->metadata, encoded, n);
 }
 
 static int set_heartbeat_ttl(struct sf_options *o, const void *value, size_t size)
