@@ -211,7 +211,8 @@ static const struct option {
     {94, "LOOPBACK_FASTPATH", FLAG, BOTH, ALL, 0, INT_MIN, INT_MAX, NULL, "- a matter of Windows, kept elsewhere"},
     {95, "METADATA", TEXT, SET, ALL, 0, 0, 0, &property,
      "flow/dealer_router:messages_tell_of_the_connection_they_came_by "
-     "matrix/options_effect:of_a_property_set_twice_the_first_stays"},
+     "matrix/options_effect:of_a_property_set_twice_the_first_stays "
+     "matrix/options_effect:all_properties_that_are_accepted_arrive"},
     {96, "MULTICAST_LOOP", FLAG, BOTH, ALL, 1, INT_MIN, INT_MAX, NULL, "flow/udp:options_reach_the_system"},
     {97, "ROUTER_NOTIFY", INT, BOTH, IN(ROUTER), 0, 0, 3, NULL,
      "flow/dealer_router:a_router_is_told_who_comes_and_goes "

@@ -504,6 +504,57 @@ START_TEST(of_a_property_set_twice_the_first_stays)
 }
 END_TEST
 
+/* As many properties as are accepted come over, and a name and a hello that are as long as can be. */
+START_TEST(all_properties_that_are_accepted_arrive)
+{
+    enum { EACH = 48, WITH = 4, MOST = 3072 / (EACH - 1 + WITH + 1) };
+    sifr_socket_t *dealer = new_socket(SIFR_DEALER), *router = new_socket(SIFR_ROUTER);
+    char text[64], id[255];
+    sifr_msg_t m;
+    int n = 0;
+
+    memset(id, 'i', sizeof id);
+    ck_works(sifr_setsockopt(dealer, SIFR_ROUTING_ID, id, sizeof id));
+    do {
+        memset(text, 'v', sizeof text);
+        ck_assert_int_eq(snprintf(text, sizeof text, "X-%08d", n), 10);
+        text[10] = ':';
+    } while (sifr_setsockopt(dealer, SIFR_METADATA, text, EACH) == 0 && n++ < MOST);
+    ck_assert_int_eq(errno, EINVAL);
+    ck_assert_int_eq(n, MOST);
+    link_sockets(router, dealer, _i);
+    send_text(dealer, "here", 0);
+    ck_works(sifr_msg_init(&m));
+    ck_assert_int_eq(sifr_msg_recv(&m, router, 0), sizeof id);
+    while (n--) {
+        snprintf(text, sizeof text, "X-%08d", n);
+        ck_assert_uint_eq(strlen(sifr_msg_gets(&m, text)), EACH - 11);
+    }
+    ck_works(sifr_msg_close(&m));
+}
+END_TEST
+
+START_TEST(a_property_may_be_long_but_not_longer_than_a_handshake)
+{
+    enum { LONGEST = 3072 - 4 };
+    sifr_socket_t *push = new_socket(SIFR_PUSH), *pull = new_socket(SIFR_PULL);
+    char text[100000] = "X-a:";
+    sifr_msg_t m;
+
+    memset(text + 4, 'v', sizeof text - 4);
+    ck_fails(sifr_setsockopt(push, SIFR_METADATA, text, sizeof text), EINVAL);
+    ck_fails(sifr_setsockopt(push, SIFR_METADATA, text, LONGEST + 1), EINVAL);
+    ck_works(sifr_setsockopt(push, SIFR_METADATA, text, LONGEST));
+    ck_fails(sifr_setsockopt(push, SIFR_METADATA, "X-b:v", 5), EINVAL);
+    link_sockets(pull, push, 0);
+    send_text(push, "here", 0);
+    ck_works(sifr_msg_init(&m));
+    ck_assert_int_eq(sifr_msg_recv(&m, pull, 0), 4);
+    ck_assert_uint_eq(strlen(sifr_msg_gets(&m, "X-a")), LONGEST - 4);
+    ck_works(sifr_msg_close(&m));
+}
+END_TEST
+
 START_TEST(properties_and_hello_are_those_of_the_bind)
 {
     sifr_socket_t *router = new_socket(SIFR_ROUTER), *early = new_socket(SIFR_DEALER), *late = new_socket(SIFR_DEALER);
@@ -721,6 +772,8 @@ int main(void)
     tcase_add_loop_test(c, who_may_probe_does, 0, 4);
     tcase_add_loop_test(c, the_connecting_rep_may_name_its_peer, 0, TRANSPORTS);
     tcase_add_loop_test(c, a_name_set_later_is_for_later_connections, 0, INPROC);
+    tcase_add_loop_test(c, all_properties_that_are_accepted_arrive, 0, INPROC);
+    tcase_add_test(c, a_property_may_be_long_but_not_longer_than_a_handshake);
     tcase_add_test(c, of_a_property_set_twice_the_first_stays);
     tcase_add_loop_test(c, a_publisher_that_reads_no_requests_serves_them_all_the_same, 0, 5);
     tcase_add_loop_test(c, a_publisher_of_its_own_welcomes_too, 0, WAYS);
