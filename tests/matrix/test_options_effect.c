@@ -327,7 +327,7 @@ START_TEST(a_path_brought_along_is_left_alone)
     connect_to(push, &e);
     pass(push, pull, "activated");
     ck_works(sifr_unbind(pull, e.text));
-    ck_assert_int_eq(fcntl(fd, F_GETFD), -1);
+    eventually(fcntl(fd, F_GETFD) == -1); /* libzmq closes it a little later */
     ck_assert_int_eq(stat(a.sun_path, &st), 0);
     unlink(a.sun_path);
 }
@@ -590,8 +590,8 @@ static const struct system_option {
     {"SNDBUF", SIFR_SNDBUF, 40000, SOL_SOCKET, SO_SNDBUF, 80000}, /* Linux doubles buffers */
     {"RCVBUF", SIFR_RCVBUF, 50000, SOL_SOCKET, SO_RCVBUF, 100000},
     {"TOS", SIFR_TOS, 0x28, IPPROTO_IP, IP_TOS, 0x28},
-    {"PRIORITY", SIFR_PRIORITY, 5, SOL_SOCKET, SO_PRIORITY, 5},
     {"TCP_KEEPALIVE", SIFR_TCP_KEEPALIVE, 1, SOL_SOCKET, SO_KEEPALIVE, 1},
+    {"PRIORITY", SIFR_PRIORITY, 5, SOL_SOCKET, SO_PRIORITY, 5}, /* the last: a draft */
 };
 
 /* A new client of the endpoint; the descriptor that was accepted for it. */
@@ -757,32 +757,37 @@ int main(void)
 {
     Suite *s = suite_create("matrix/options_effect");
     TCase *c = new_case(s, "effects");
+    bool libzmq = getenv("MATRIX_LIBZMQ"); /* it runs on that of the system, for what is the same there */
+    int n = COUNT(system_options) - libzmq;
 
     tcase_add_test(c, the_threads_named_serve_an_endpoint);
-    tcase_add_test(c, the_prefix_of_threads_may_be_a_text);
     tcase_add_loop_test(c, received_messages_share_memory_or_do_not, 0, 2);
     tcase_add_test(c, who_is_not_there_is_dialled_again_after_the_time_set);
     tcase_add_loop_test(c, ipv6_is_spoken_when_asked_for, 0, 2);
     tcase_add_loop_test(c, a_filter_that_is_cleared_admits_all, 0, 4);
-    tcase_add_loop_test(c, an_ipc_filter_admits_the_members_of_a_group, 0, 2);
+    tcase_add_loop_test(c, an_ipc_filter_admits_the_members_of_a_group, 0, 2 - libzmq);
     tcase_add_test(c, a_path_brought_along_is_left_alone);
-    tcase_add_loop_test(c, what_does_not_listen_is_not_bound, 0, 10);
     tcase_add_test(c, a_ping_says_what_was_set);
     tcase_add_test(c, whoever_was_asked_to_leaves_after_silence);
     tcase_add_loop_test(c, who_may_probe_does, 0, 4);
-    tcase_add_loop_test(c, the_connecting_rep_may_name_its_peer, 0, TRANSPORTS);
     tcase_add_loop_test(c, a_name_set_later_is_for_later_connections, 0, INPROC);
+    tcase_add_test(c, of_a_property_set_twice_the_first_stays);
+    c = new_case(s, "when they act");
+    tcase_add_loop_test(c, what_is_set_is_for_later_binds_alone, 0, n);
+    tcase_add_loop_test(c, what_is_set_is_for_later_connects_alone, 0, n);
+    tcase_add_loop_test(c, a_limit_of_size_is_for_later_binds_alone, 0, INPROC);
+    if (libzmq)
+        return run_suite(s);
+    c = new_case(s, "here alone"); /* what libzmq 4.3.4 has not, or does otherwise: docs/differences.md */
+    tcase_add_test(c, the_prefix_of_threads_may_be_a_text);
+    tcase_add_loop_test(c, what_does_not_listen_is_not_bound, 0, 10);
+    tcase_add_loop_test(c, the_connecting_rep_may_name_its_peer, 0, TRANSPORTS);
     tcase_add_loop_test(c, all_properties_that_are_accepted_arrive, 0, INPROC);
     tcase_add_test(c, a_property_may_be_long_but_not_longer_than_a_handshake);
-    tcase_add_test(c, of_a_property_set_twice_the_first_stays);
     tcase_add_loop_test(c, a_publisher_that_reads_no_requests_serves_them_all_the_same, 0, 5);
     tcase_add_loop_test(c, a_publisher_of_its_own_welcomes_too, 0, WAYS);
-    c = new_case(s, "when they act");
     tcase_add_loop_test(c, properties_and_hello_are_those_of_the_bind, 0, INPROC);
-    tcase_add_loop_test(c, what_is_set_is_for_later_binds_alone, 0, COUNT(system_options));
-    tcase_add_loop_test(c, what_is_set_is_for_later_connects_alone, 0, COUNT(system_options));
     tcase_add_loop_test(c, buffers_are_those_of_ipc_too, 0, 2);
-    tcase_add_loop_test(c, a_limit_of_size_is_for_later_binds_alone, 0, INPROC);
     tcase_add_loop_test(c, the_ends_of_a_range_are_lived_with, 0, 2 * COUNT(options));
     return run_suite(s);
 }

@@ -96,6 +96,8 @@ START_TEST(each_property_is_what_the_origin_makes_it)
 
     set_text(push, SIFR_METADATA, "X-colour:blue");
     link_sockets(push, pull, way);
+    if (origin == COPIED_BYTES && getenv("MATRIX_LIBZMQ")) /* on that of the system it is a draft */
+        return;
     ck_works(sifr_msg_init(&m));
     ck_works(sifr_msg_init(&other));
     if (received)
