@@ -501,8 +501,12 @@ static void lose(struct sf_conn *c)
         close_now(c);
         return;
     }
-    if ((!was_ready && (c->profile->opt.reconnect_stop & SIFR_RECONNECT_STOP_HANDSHAKE_FAILED)) ||
-        c->profile->opt.reconnect_ivl <= 0) {
+    if (!was_ready && (c->profile->opt.reconnect_stop & SIFR_RECONNECT_STOP_HANDSHAKE_FAILED)) {
+        atomic_store(&c->stopped, 1); /* known, as after any handshake that is not tried again */
+        close_now(c);
+        return;
+    }
+    if (c->profile->opt.reconnect_ivl <= 0) {
         atomic_store(&c->stopped, 2);
         close_now(c);
         return;

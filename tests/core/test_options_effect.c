@@ -324,6 +324,7 @@ START_TEST(a_failed_handshake_is_given_up_if_so_asked)
     close(conn);
     if (_i) {
         eventually(given_up(push));
+        ck_works(sifr_disconnect(push, e.text)); /* but it is known */
         ck_assert(forgotten(push, &e));
     } else {
         conn = accept(fd, NULL, NULL); /* it comes again */
