@@ -757,6 +757,18 @@ START_TEST(a_test_shows_what_each_does)
 }
 END_TEST
 
+START_TEST(where_libzmq_differs_is_told)
+{
+    char *page = read_source("docs/differences.md");
+
+    for (int i = 0; i < COUNT(differences); i++)
+        if (differences[i].told)
+            ck_assert_msg(strstr(page, differences[i].name) != NULL, "docs/differences.md says nothing of %s",
+                          differences[i].name);
+    free(page);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("matrix/options");
@@ -786,6 +798,7 @@ int main(void)
         c = new_bare_case(s, "the table");
         tcase_add_test(c, every_option_of_the_headers_has_a_row);
         tcase_add_test(c, a_test_shows_what_each_does);
+        tcase_add_test(c, where_libzmq_differs_is_told);
     }
     return run_suite(s);
 }
