@@ -10,11 +10,11 @@
  *                                             mechanism credentials...
  *   answered() <------ the same queue ------- "" "1.0" "1" status text user metadata
  *
- * A queue carries one question at a time and is used again for the next, so
- * each reply, however broken, belongs to one connection. There are at most
- * SF_ZAP_QUEUES for each loop; more questions wait in memory of their own, which
- * is freed when they are cancelled: what a flood can pile up before a slow
- * handler is bounded.
+ * Each question has a queue of its own, so that a reply, however broken or late,
+ * belongs to one connection. There are at most SF_ZAP_QUEUES for each loop, with
+ * those that were cancelled before the handler read them; more questions wait in
+ * memory of their own, which goes when they are cancelled: what a flood can pile
+ * up before a slow handler is bounded.
  *
  * To use it, a connection holds a zeroed struct sf_zap with `answered` set:
  *
@@ -93,10 +93,10 @@ struct sf_zap {
     void (*answered)(struct sf_zap *z, const struct sf_zap_answer *a);
 
     /* Private. */
-    struct sf_list node;       /* among those that wait for a queue */
-    struct sf_zap_line *line;  /* the queue it has been put into */
-    uint8_t *waiting;          /* owns; the request, while there is none */
     struct sf_zap_asker *asker; /* NULL: nothing is asked */
+    struct sf_zap_line *line;   /* the queue that it has, or NULL: */
+    struct sf_list node;        /* it waits for one among others */
+    struct sf_zap_request *copy; /* owns; what it will ask then */
 };
 
 /*

@@ -5,6 +5,7 @@
 #include "base/block.h"
 #include "base/fork.h"
 #include "core/socket.h"
+#include "security/zap.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -112,6 +113,7 @@ sifr_ctx_t *sifr_ctx_new(void)
     c->blocky = true;
     sf_list_init(&c->sockets);
     sf_list_init(&c->pending);
+    sf_list_init(&c->zaps);
     atomic_store_explicit(&c->tag, SF_CTX_TAG, memory_order_release);
     return c;
 }
@@ -386,6 +388,7 @@ static void shut_down(struct sifr_ctx *c)
     }
     sf_lock_drop(&c->lock);
     sf_inproc_forget(c);
+    sf_zap_stop(c);
 }
 
 int sifr_ctx_shutdown(sifr_ctx_t *ctx)
@@ -406,6 +409,7 @@ static void forget(struct sifr_ctx *c)
 {
     for (size_t i = 0; i < c->n_loops; i++)
         sf_loop_forget(c->loops[i]);
+    sf_zap_forget(c);
     sf_free(c->loops);
     c->loops = NULL;
     c->n_loops = 0;
@@ -441,6 +445,7 @@ int sifr_ctx_term(sifr_ctx_t *ctx)
     }
     for (size_t i = 0; i < c->n_loops; i++)
         sf_loop_free(c->loops[i]);
+    sf_zap_forget(c);
     sf_free(c->loops);
     sf_map_fini(&c->names);
     atomic_store(&c->tag, 0);

@@ -44,6 +44,7 @@ struct sifr_ctx {
     int n_sockets;
     struct sf_map names;     /* inproc names that are bound */
     struct sf_list pending;  /* struct sf_link.pending: inproc connects unbound; owns orphans */
+    struct sf_list zaps;     /* struct sf_zap_asker.node: the loops that have asked a ZAP handler; owns */
 
     _Atomic int terminating; /* shutdown was called */
     _Atomic long alive;      /* sockets, connections and listeners that term waits for */

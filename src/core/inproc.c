@@ -325,6 +325,16 @@ void sf_inproc_nudge_all(struct sf_list *met)
     }
 }
 
+bool sf_inproc_bound(struct sifr_ctx *ctx, const char *name)
+{
+    bool bound;
+
+    sf_lock_take(&ctx->lock);
+    bound = sf_map_get(&ctx->names, name, strlen(name)) != NULL;
+    sf_lock_drop(&ctx->lock);
+    return bound;
+}
+
 void sf_inproc_unbind(struct sifr_socket *s, const char *name)
 {
     struct sifr_ctx *ctx = s->ctx;

@@ -156,7 +156,7 @@ static void init_socket(struct sifr_socket *s, struct sifr_ctx *ctx, const struc
         sf_list_init(&s->watchers);
 }
 
-int sf_socket_new(struct sifr_socket **out, struct sifr_ctx *ctx, int type)
+static int socket_new(struct sifr_socket **out, struct sifr_ctx *ctx, int type, bool extra)
 {
     const struct sf_pattern *pattern = sf_pattern_find(type);
     struct sifr_socket *s;
@@ -177,6 +177,7 @@ int sf_socket_new(struct sifr_socket **out, struct sifr_ctx *ctx, int type)
         memset(&s->turn, 0, sizeof s->turn);
     sf_turn_take(&s->turn);
     init_socket(s, ctx, pattern);
+    s->extra = extra;
     sf_lock_take(&ctx->lock);
     s->opt.ipv6 = ctx->ipv6;
     if (!ctx->blocky)
@@ -192,10 +193,10 @@ int sf_socket_new(struct sifr_socket **out, struct sifr_ctx *ctx, int type)
         sf_lock_take(&ctx->lock);
         if (atomic_load(&ctx->terminating))
             err = -SIFR_ETERM;
-        else if (ctx->n_sockets >= ctx->socket_limit)
+        else if (!extra && ctx->n_sockets >= ctx->socket_limit)
             err = -EMFILE;
         if (err == 0) {
-            ctx->n_sockets++;
+            ctx->n_sockets += !extra;
             sf_ctx_enter(ctx);
             sf_list_push(&ctx->sockets, &s->node);
         }
@@ -217,6 +218,16 @@ int sf_socket_new(struct sifr_socket **out, struct sifr_ctx *ctx, int type)
     sf_turn_drop(&s->turn);
     *out = s;
     return 0;
+}
+
+int sf_socket_new(struct sifr_socket **out, struct sifr_ctx *ctx, int type)
+{
+    return socket_new(out, ctx, type, false);
+}
+
+int sf_socket_new_extra(struct sifr_socket **out, struct sifr_ctx *ctx, int type)
+{
+    return socket_new(out, ctx, type, true);
 }
 
 sifr_socket_t *sifr_socket(sifr_ctx_t *ctx, int type)
@@ -1868,7 +1879,7 @@ int sifr_close(sifr_socket_t *sock)
         s->base.pattern->fini(&s->base);
     sf_lock_take(&s->ctx->lock);
     sf_list_remove(&s->node);
-    s->ctx->n_sockets--;
+    s->ctx->n_sockets -= !s->extra;
     sf_lock_drop(&s->ctx->lock);
     sf_socket_ring(s);
     unwatch_all(s);

@@ -108,6 +108,7 @@ struct sifr_socket {
     size_t strays;            /* dead links that are in the inbox, or just on their way there */
     bool starved;             /* something in `parked` waits for memory alone */
     struct sf_list finished;  /* struct sf_link.finish: to be detached when no slot runs */
+    bool extra;               /* none of MAX_SOCKETS */
     bool rcvmore;
     bool sndmore; /* a multipart message is being sent */
     struct sf_list leases;   /* struct sf_link.leased */
@@ -231,6 +232,8 @@ void sf_poll_forget(void);
 
 /* Makes and opens a socket for the library's own use: counts, has a handle. */
 int sf_socket_new(struct sifr_socket **out, struct sifr_ctx *ctx, int type);
+/* The same, but none of the context's MAX_SOCKETS: for what its user did not ask for. */
+int sf_socket_new_extra(struct sifr_socket **out, struct sifr_ctx *ctx, int type);
 
 /* One frame, without waiting. With the turn. 0, -EAGAIN, ... */
 int sf_socket_send_now(struct sifr_socket *s, struct sf_msg *m, bool more, bool wait);
@@ -244,6 +247,7 @@ void sf_inproc_unbind(struct sifr_socket *s, const char *name);
 void sf_inproc_end(struct sf_link *l);    /* tells the other side that this link is gone */
 /* The same when the socket lets go of it: what it has sent waits `linger` ms for a bind. */
 void sf_inproc_leave(struct sf_link *l, int linger);
+bool sf_inproc_bound(struct sifr_ctx *ctx, const char *name); /* somebody is bound to the name */
 void sf_inproc_forget(struct sifr_ctx *ctx); /* shutdown: nobody will bind any more */
 
 static inline int sf_socket_check(sifr_socket_t *s)
