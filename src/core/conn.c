@@ -3,17 +3,13 @@
 #include "base/alloc.h"
 #include "base/barrier.h"
 #include "base/block.h"
-#include "base/slab.h"
 #include "core/counters.h"
 #include "core/lease.h"
 #include "core/listener.h"
 #include "core/monitor.h"
 #include "core/socket.h"
-#include "wire/command.h"
-#include "wire/metadata.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -25,8 +21,6 @@ enum {
     CALM_TICKS = 3,  /* so many are for the blocks that were given back, or follow each other that soon; */
     CALM_DOUBLED = 7 /* then the time doubles so often */
 };
-
-static void step(struct sf_conn *c);
 
 /* --- Buffers ----------------------------------------------------------- */
 
@@ -237,8 +231,7 @@ void sf_conn_watch(struct sf_conn *c)
         sf_conn_lost(c);
 }
 
-/* Tells the socket something, and takes it in for it if it can be done at once. */
-static void tell(struct sf_conn *c, uint32_t events)
+void sf_conn_tell(struct sf_conn *c, uint32_t events)
 {
     sf_link_post(c->link, events);
     sf_socket_try(c->socket);
@@ -251,14 +244,9 @@ void sf_conn_rewatch(struct sf_conn *c)
     switch (c->state) {
     case SF_CONN_OPENING: want = c->stream->want; break;
     case SF_CONN_GREETING:
-    case SF_CONN_HANDSHAKE: {
-        const uint8_t *bytes;
-
-        want = SF_READ;
-        if (sf_greeting_output(&c->shake->greeting, &bytes) || c->shake->out_at < c->shake->n_out)
-            want |= SF_WRITE;
+    case SF_CONN_HANDSHAKE:
+        want = SF_READ | (sf_shake_wants_write(c) ? SF_WRITE : 0);
         break;
-    }
     case SF_CONN_READY: return; /* send.c and recv.c say it themselves */
     case SF_CONN_ENDING: want = SF_READ; break;
     case SF_CONN_IDLE:
@@ -270,47 +258,6 @@ void sf_conn_rewatch(struct sf_conn *c)
         sf_conn_lost(c);
 }
 
-static struct sf_shake *shake_new(struct sf_loop *l)
-{
-    struct sf_shake *k = sf_slab_new(sf_loop_slabs(l), sizeof *k);
-
-    if (!k)
-        return NULL;
-    k->in = k->in_first;
-    k->in_room = sizeof k->in_first;
-    k->out = k->out_first;
-    return k;
-}
-
-static void shake_free(struct sf_shake *k, struct sf_loop *l)
-{
-    sf_peer_info_fini(&k->info);
-    if (k->in != k->in_first)
-        sf_free(k->in);
-    if (k->out != k->out_first)
-        sf_free(k->out);
-    sf_slab_free(sf_loop_slabs(l), k);
-}
-
-/* More room for input. 0, -ENOMEM, or -EPROTO: there is none. */
-static int shake_grow(struct sf_shake *k)
-{
-    size_t room = 4 * k->in_room;
-    bool first = k->in == k->in_first;
-    uint8_t *to;
-
-    if (room > SF_SHAKE_MAX)
-        return -EPROTO;
-    to = sf_realloc(first ? NULL : k->in, room);
-    if (!to)
-        return -ENOMEM;
-    if (first)
-        memcpy(to, k->in, k->n_in);
-    k->in = to;
-    k->in_room = room;
-    return 0;
-}
-
 /* Lets go of the stream and of all that belongs to one connection. */
 static void drop_stream(struct sf_conn *c)
 {
@@ -319,7 +266,7 @@ static void drop_stream(struct sf_conn *c)
     sf_heart_stop(c);
     sf_crowd_forget(c);
     if (c->shake) {
-        shake_free(c->shake, c->loop);
+        sf_shake_free(c->shake, c->loop);
         c->shake = NULL;
     }
     if (c->stream) {
@@ -342,7 +289,7 @@ static void drop_stream(struct sf_conn *c)
     c->message_bytes = 0;
 }
 
-static void forget_lookup(struct sf_conn *c)
+void sf_conn_forget_lookup(struct sf_conn *c)
 {
     if (c->listener)
         return;
@@ -361,12 +308,12 @@ static void close_now(struct sf_conn *c)
 {
     c->state = SF_CONN_CLOSED;
     sf_loop_cancel(c->loop, &c->linger_timer);
-    forget_lookup(c);
+    sf_conn_forget_lookup(c);
     drop_stream(c);
     if (c->link) {
         sf_recv_abort(c);
         atomic_store(&c->link->up, 0);
-        tell(c, SF_EVENT_CHANGED | SF_EVENT_ENDED);
+        sf_conn_tell(c, SF_EVENT_CHANGED | SF_EVENT_ENDED);
         sf_link_unref(c->link); /* each holds the other: here the ring is cut */
         c->link = NULL;
     }
@@ -388,7 +335,7 @@ static void put_notice(struct sf_conn *c, const struct sf_bytes *bytes)
         sf_pipe_put(c->link->in, &m, 0);
     sf_msg_close(&m);
     if (sf_pipe_must_wake(c->link->in))
-        tell(c, SF_EVENT_READABLE);
+        sf_conn_tell(c, SF_EVENT_READABLE);
 }
 
 static bool has_notices(const struct sf_conn *c, bool accepted)
@@ -464,7 +411,7 @@ static void disconnected(struct sf_conn *c)
         atomic_store(&c->link->up, 0);
         if (c->socket->base.pattern->flags & SF_PATTERN_REPLAYS)
             drop_out(c);
-        tell(c, SF_EVENT_CHANGED);
+        sf_conn_tell(c, SF_EVENT_CHANGED);
     }
 }
 
@@ -513,7 +460,7 @@ static void lose(struct sf_conn *c)
     }
     c->state = SF_CONN_IDLE;
     c->attempt = 0;
-    forget_lookup(c);
+    sf_conn_forget_lookup(c);
     sf_dial_again(c);
 }
 
@@ -588,6 +535,12 @@ static void begin_ending(struct sf_conn *c)
     sf_conn_rewatch(c);
 }
 
+void sf_conn_end_if_sent(struct sf_conn *c)
+{
+    if (c->state == SF_CONN_READY && c->closing && sf_send_done(c))
+        begin_ending(c);
+}
+
 static void close_lingering(struct sf_conn *c)
 {
     int linger = atomic_load(&c->linger);
@@ -654,8 +607,7 @@ static void run(struct sf_task *t)
         sf_send_flush(c);
     if ((todo & SF_TODO_CLOSE) && c->state != SF_CONN_CLOSED)
         close_lingering(c);
-    if (c->closing && c->state == SF_CONN_READY && sf_send_done(c))
-        begin_ending(c);
+    sf_conn_end_if_sent(c);
     sf_conn_unref(c); /* the poke's */
 }
 
@@ -664,8 +616,7 @@ void sf_conn_drain(struct sf_conn *c)
     sf_conn_ref(c); /* it may end in here */
     if (c->state == SF_CONN_READY)
         sf_send_flush(c);
-    if (c->closing && c->state == SF_CONN_READY && sf_send_done(c))
-        begin_ending(c);
+    sf_conn_end_if_sent(c);
     sf_conn_unref(c);
 }
 
@@ -773,67 +724,6 @@ static void timed_out(struct sf_timer *t)
     sf_conn_unref(c);
 }
 
-/* --- Handshake --------------------------------------------------------- */
-
-static struct sf_hello hello_of(struct sf_conn *c)
-{
-    const struct sf_pattern *p = c->socket->base.pattern;
-    const struct sf_options *o = &c->profile->opt;
-
-    return (struct sf_hello){
-        .type_name = p->name,
-        .with_identity = p->flags & SF_PATTERN_IDENTITY,
-        .id = o->id.data,
-        .id_size = o->id.size,
-        .extra = o->metadata.data,
-        .extra_size = o->metadata.size,
-        .talks_to = p->talks_to,
-    };
-}
-
-static int become_ready(struct sf_conn *c);
-
-/* The stream is open, and its peer speaks no ZMTP: it is ready. */
-static void begin_raw(struct sf_conn *c)
-{
-    int err;
-
-    sf_loop_cancel(c->loop, &c->timer);
-    c->shake = shake_new(c->loop);
-    c->version = SF_ZMTP_31; /* bare streams take frames as they stand in pipes */
-    err = c->shake ? become_ready(c) : -ENOMEM;
-    if (err)
-        sf_conn_lost(c);
-}
-
-/* The stream is open: both sides begin with their greetings. */
-static void begin_greeting(struct sf_conn *c)
-{
-    const struct sf_pattern *p = c->socket->base.pattern;
-    const struct sf_options *o = &c->profile->opt;
-    struct sf_greeting_config cfg = {
-        .id = o->id.data,
-        .id_size = p->flags & SF_PATTERN_IDENTITY ? o->id.size : 0,
-        .type = p->type,
-        .talks_to = p->talks_to,
-        .mechanism = "NULL",
-    };
-
-    sf_loop_cancel(c->loop, &c->timer);
-    c->shake = shake_new(c->loop);
-    if (!c->shake) {
-        sf_conn_lost(c);
-        return;
-    }
-    sf_greeting_init(&c->shake->greeting, &cfg);
-    c->state = SF_CONN_GREETING;
-    if (o->handshake_ivl > 0)
-        sf_loop_timer(c->loop, &c->timer, (uint64_t)o->handshake_ivl);
-    sf_conn_ref(c); /* all may have arrived already, and its end as well */
-    step(c);
-    sf_conn_unref(c);
-}
-
 int sf_conn_accepted(struct sf_listener *l, struct sf_stream *stream)
 {
     struct sf_conn *c = conn_new(l->socket, l->loop, l->profile);
@@ -850,374 +740,9 @@ int sf_conn_accepted(struct sf_listener *l, struct sf_stream *stream)
     c->stream = stream;
     c->watch.fd = stream->fd;
     sf_conn_ref(c); /* it may end in here */
-    if (c->profile->opt.framing != SF_FRAMING_ZMTP)
-        begin_raw(c);
-    else
-        begin_greeting(c);
+    sf_shake_begin(c);
     sf_conn_unref(c);
     return 0;
-}
-
-/* Sends what the handshake has to send: 0 all is out, 1 not yet, -errno. */
-static int flush_shake(struct sf_conn *c)
-{
-    struct sf_shake *k = c->shake;
-
-    for (;;) {
-        const uint8_t *bytes;
-        size_t n = sf_greeting_output(&k->greeting, &bytes);
-        bool greeting = n > 0;
-        struct iovec v;
-        ssize_t sent;
-
-        if (!greeting) {
-            bytes = k->out + k->out_at;
-            n = k->n_out - k->out_at;
-        }
-        if (n == 0)
-            return 0;
-        v = (struct iovec){(void *)(uintptr_t)bytes, n};
-        sent = sf_send_write(c, &v);
-        if (sent == -EAGAIN)
-            return 1;
-        if (sent < 0)
-            return (int)sent;
-        if (greeting)
-            sf_greeting_sent(&k->greeting, (size_t)sent);
-        else
-            k->out_at += (size_t)sent;
-    }
-}
-
-/* The peer broke the rules: what we still had to say is flushed, then it is over. */
-static void refuse(struct sf_conn *c, uint32_t error, int status)
-{
-    if (error)
-        sf_conn_event(c, SIFR_EVENT_HANDSHAKE_FAILED_PROTOCOL, error);
-    else if (status)
-        sf_conn_event(c, SIFR_EVENT_HANDSHAKE_FAILED_AUTH, (uint64_t)status);
-    c->shake->failed = true;
-}
-
-static int read_greeting(struct sf_conn *c)
-{
-    struct sf_shake *k = c->shake;
-    ssize_t n = sf_greeting_feed(&k->greeting, k->in, k->n_in);
-
-    if (n < 0) {
-        refuse(c, k->greeting.error, 0);
-        return -EPROTO;
-    }
-    k->n_in -= (size_t)n;
-    if (k->n_in)
-        memmove(k->in, k->in + n, k->n_in);
-    if (!sf_greeting_done(&k->greeting))
-        return -EAGAIN;
-    c->version = k->greeting.version;
-    if (c->version == SF_ZMTP_10 || c->version == SF_ZMTP_20) {
-        k->done = true;
-        return 0;
-    }
-    c->state = SF_CONN_HANDSHAKE;
-    return 0;
-}
-
-static int say_ready(struct sf_conn *c)
-{
-    struct sf_shake *k = c->shake;
-    struct sf_hello hello = hello_of(c);
-    size_t room;
-    uint8_t *scratch = sf_loop_scratch(c->loop, &room);
-    int n = sf_ready_put(scratch, room < SF_SHAKE_MAX ? room : SF_SHAKE_MAX, &hello);
-
-    if (n < 0)
-        return n;
-    if (n > SF_SHAKE_OUT) {
-        uint8_t *out = sf_alloc_raw((size_t)n);
-
-        if (!out)
-            return -ENOMEM;
-        k->out = out;
-    }
-    memcpy(k->out, scratch, (size_t)n);
-    k->n_out = (size_t)n;
-    k->said_ready = true;
-    return 0;
-}
-
-static int read_handshake(struct sf_conn *c)
-{
-    struct sf_shake *k = c->shake;
-    struct sf_hello hello = hello_of(c);
-    struct sf_refusal why = {0};
-    struct sf_frame f;
-    int header, err;
-
-    header = sf_frame_get(&f, k->in, k->n_in);
-    if (header == -EAGAIN)
-        return -EAGAIN;
-    if (header < 0 || f.size > SF_SHAKE_MAX - SF_FRAME_HEADER_MAX) {
-        refuse(c, SIFR_PROTOCOL_ERROR_ZMTP_UNSPECIFIED, 0);
-        return -EPROTO;
-    }
-    if (k->n_in < (size_t)header + f.size)
-        return -EAGAIN;
-    err = sf_null_get(&k->info, &hello, k->in + header, f.size, &why);
-    if (err == -ENOMEM)
-        return err;
-    if (err) {
-        refuse(c, why.error, why.status);
-        return -EPROTO;
-    }
-    k->n_in -= (size_t)header + f.size;
-    memmove(k->in, k->in + header + f.size, k->n_in);
-    k->heard_ready = true;
-    k->done = true;
-    return 0;
-}
-
-/* Appends name NUL value NUL; without room only counts. A 0 within the value ends it. */
-static size_t put_property(char *to, size_t at, const char *name, size_t name_size,
-                           const void *value, size_t size)
-{
-    const char *zero = size ? memchr(value, 0, size) : NULL;
-
-    if (zero)
-        size = (size_t)(zero - (const char *)value);
-    if (to) {
-        memcpy(to + at, name, name_size);
-        if (size)
-            memcpy(to + at + name_size + 1, value, size);
-    }
-    return at + name_size + 1 + size + 1;
-}
-
-static size_t put_properties(char *to, const struct sf_peer_info *info, const char *address)
-{
-    const uint8_t *at = info->properties;
-    size_t left = info->properties_size, n = 0;
-    struct sf_property p;
-
-    if (*address)
-        n = put_property(to, n, "Peer-Address", 12, address, strlen(address));
-    while (at && sf_metadata_next(&at, &left, &p) == 1) {
-        static const char *const ours[] = {"Peer-Address", "User-Id", "__fd"};
-        bool taken = false;
-
-        for (size_t i = 0; i < sizeof ours / sizeof *ours; i++)
-            taken |= strlen(ours[i]) == p.name_size && memcmp(ours[i], p.name, p.name_size) == 0;
-        if (!taken)
-            n = put_property(to, n, p.name, p.name_size, p.value, p.size);
-    }
-    return n;
-}
-
-/* What messages of this connection tell of it. */
-static int make_meta(struct sf_conn *c)
-{
-    char address[SF_STREAM_NAME_MAX] = "";
-
-    if (c->stream->ops->peer_address)
-        c->stream->ops->peer_address(c->stream, address, sizeof address);
-    c->meta = sf_meta_new(put_properties(NULL, &c->shake->info, address));
-    if (!c->meta)
-        return -ENOMEM;
-    put_properties(c->meta->text, &c->shake->info, address);
-    c->meta->fd = c->stream->fd;
-    return 0;
-}
-
-/* The queue of what was accepted, or dialed with IMMEDIATE. */
-static int make_link(struct sf_conn *c)
-{
-    struct sf_link *l;
-    int err = sf_link_new(&l, c->socket);
-
-    if (err)
-        return err;
-    err = sf_link_connect(l, c);
-    if (err) {
-        sf_link_unref(l);
-        return err;
-    }
-    c->link = l;
-    return 0;
-}
-
-static int keep_identity(struct sf_conn *c)
-{
-    struct sf_shake *k = c->shake;
-    struct sf_peer *p = &c->link->peer;
-    const uint8_t *id = k->info.id;
-    size_t size = k->info.id_size;
-
-    if (c->version == SF_ZMTP_10 || c->version == SF_ZMTP_20) {
-        id = k->greeting.id;
-        size = k->greeting.id_size;
-    }
-    p->subscribes_all = k->greeting.unversioned;
-    if (size == 0 || id[0] == 0)
-        return 0;
-    p->id = (uint8_t *)sf_alloc_text(id, size);
-    if (!p->id)
-        return -ENOMEM;
-    p->id_size = (uint16_t)size;
-    return 0;
-}
-
-static bool says_hello(const struct sf_conn *c)
-{
-    return (c->socket->base.pattern->flags & SF_PATTERN_HELLO) && c->profile->opt.hello.data;
-}
-
-/* HELLO_MSG goes before all else. */
-static int say_hello(struct sf_conn *c)
-{
-    const struct sf_bytes *b = &c->profile->opt.hello;
-    uint8_t header[SF_FRAME1_HEADER_MAX];
-    size_t n;
-    int err;
-
-    if (!says_hello(c))
-        return 0;
-    n = c->version == SF_ZMTP_10 ? sf_frame1_put(header, 0, b->size)
-                                 : sf_frame_put(header, 0, b->size);
-    err = sf_send_lane(c, header, n);
-    return err ? err : sf_send_lane(c, b->data, b->size);
-}
-
-/* The handshake is over and flushed: traffic begins. */
-static int become_ready(struct sf_conn *c)
-{
-    struct sf_shake *k = c->shake;
-    bool fresh = !c->link;
-    int err;
-
-    sf_loop_cancel(c->loop, &c->timer);
-    err = make_meta(c);
-    if (err == 0 && fresh)
-        err = make_link(c);
-    /* A queue that is dialed keeps the identity it first learnt: the socket has seen it. */
-    if (err == 0 && c->profile->opt.framing == SF_FRAMING_ZMTP &&
-        (fresh || atomic_load(&c->link->joins) == 0))
-        err = keep_identity(c);
-    if (err == 0)
-        err = say_hello(c);
-    if (err == 0 && c->version >= SF_ZMTP_31)
-        err = sf_heart_start(c);
-    if (err)
-        return err;
-    forget_lookup(c); /* when this connection is lost it is looked up anew */
-    c->state = SF_CONN_READY;
-    c->shake = NULL;
-    c->attempt = 0;
-    if (c->was_ready)
-        sf_counters_reconnected(c->socket);
-    c->was_ready = true;
-    if (c->link->in != sf_pipe_none()) {
-        sf_meta_unref(c->link->in->meta);
-        c->link->in->meta = sf_meta_ref(c->meta);
-    }
-    atomic_fetch_add(&c->link->joins, 1);
-    atomic_store(&c->link->up, 1);
-    if (c->profile->opt.framing == SF_FRAMING_ZMTP)
-        sf_conn_event(c, SIFR_EVENT_HANDSHAKE_SUCCEEDED, 0);
-    tell(c, fresh ? SF_EVENT_ATTACH : SF_EVENT_CHANGED);
-    err = sf_recv_start(c, k->in, k->n_in);
-    shake_free(k, c->loop);
-    if (c->state != SF_CONN_READY)
-        return 0;
-    if (err)
-        return err;
-    sf_send_flush(c);
-    if (c->state == SF_CONN_READY)
-        sf_recv_fill(c);
-    if (c->state == SF_CONN_READY && c->closing && sf_send_done(c))
-        begin_ending(c);
-    return 0;
-}
-
-/* Reads at most what the buffer holds: 1 got some, 0 end of the stream, -errno. */
-static int read_shake(struct sf_conn *c)
-{
-    struct sf_shake *k = c->shake;
-    struct iovec v;
-    ssize_t n;
-
-    if (k->n_in == k->in_room) {
-        int err = shake_grow(k);
-
-        if (err)
-            return err;
-    }
-    v = (struct iovec){k->in + k->n_in, k->in_room - k->n_in};
-    n = sf_recv_read(c, &v, 1);
-    if (n <= 0)
-        return (int)n;
-    k->n_in += (size_t)n;
-    return 1;
-}
-
-static void shake_failed(struct sf_conn *c, int err)
-{
-    sf_conn_event(c, SIFR_EVENT_HANDSHAKE_FAILED_NO_DETAIL, (uint64_t)-err);
-    sf_conn_lost(c);
-}
-
-/* Goes on with greeting and handshake as far as it can. */
-static void step(struct sf_conn *c)
-{
-    struct sf_shake *k = c->shake;
-
-    for (;;) {
-        int err = flush_shake(c);
-
-        if (err < 0) {
-            if (k->failed)
-                sf_conn_stop(c);
-            else
-                shake_failed(c, err);
-            return;
-        }
-        if (err == 0 && k->failed) {
-            sf_conn_stop(c);
-            return;
-        }
-        if (err == 0 && k->done) {
-            err = become_ready(c);
-            if (err)
-                sf_conn_lost(c);
-            return;
-        }
-        if (k->failed || k->done) {
-            sf_conn_rewatch(c);
-            return;
-        }
-        if (c->state == SF_CONN_HANDSHAKE && !k->said_ready) {
-            err = say_ready(c);
-            if (err) {
-                sf_conn_lost(c);
-                return;
-            }
-            continue;
-        }
-        err = c->state == SF_CONN_GREETING ? read_greeting(c) : read_handshake(c);
-        if (err == 0 || err == -EPROTO)
-            continue;
-        if (err == -EAGAIN) {
-            err = read_shake(c);
-            if (err == 1)
-                continue;
-            if (err == -EAGAIN) {
-                sf_conn_rewatch(c);
-                return;
-            }
-            if (err == 0)
-                err = -EPIPE;
-        }
-        shake_failed(c, err);
-        return;
-    }
 }
 
 /* --- Readiness --------------------------------------------------------- */
@@ -1257,10 +782,7 @@ void sf_dial_open(struct sf_conn *c)
     c->was_up = true;
     c->attempt = 0;
     sf_conn_event(c, SIFR_EVENT_CONNECTED, (uint64_t)fd);
-    if (c->profile->opt.framing != SF_FRAMING_ZMTP)
-        begin_raw(c);
-    else
-        begin_greeting(c);
+    sf_shake_begin(c);
 }
 
 static void ready(struct sf_watch *w, unsigned events)
@@ -1271,14 +793,13 @@ static void ready(struct sf_watch *w, unsigned events)
     switch (c->state) {
     case SF_CONN_OPENING: sf_dial_open(c); break;
     case SF_CONN_GREETING:
-    case SF_CONN_HANDSHAKE: step(c); break;
+    case SF_CONN_HANDSHAKE: sf_shake_step(c); break;
     case SF_CONN_READY:
         if (events & (SF_READ | SF_HUP))
             sf_recv_fill(c);
         if (c->state == SF_CONN_READY && (events & (SF_WRITE | SF_HUP)))
             sf_send_flush(c);
-        if (c->state == SF_CONN_READY && c->closing && sf_send_done(c))
-            begin_ending(c);
+        sf_conn_end_if_sent(c);
         break;
     case SF_CONN_ENDING: discard(c); break;
     case SF_CONN_IDLE:

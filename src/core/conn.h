@@ -241,6 +241,19 @@ void sf_conn_rewatch(struct sf_conn *c);
 void sf_conn_event(struct sf_conn *c, unsigned event, uint64_t value);
 const char *sf_conn_text(const struct sf_conn *c); /* of its endpoint */
 
+/* Tells the socket something, and takes it in for it if it can be done at once. */
+void sf_conn_tell(struct sf_conn *c, uint32_t events);
+/* The addresses it was dialed by are of no use any more. */
+void sf_conn_forget_lookup(struct sf_conn *c);
+/* It is closing, and all is in the kernel: goes on with ENDING. */
+void sf_conn_end_if_sent(struct sf_conn *c);
+
+/* shake.c */
+void sf_shake_begin(struct sf_conn *c); /* the stream is open */
+void sf_shake_step(struct sf_conn *c);  /* goes on as far as it can */
+bool sf_shake_wants_write(struct sf_conn *c);
+void sf_shake_free(struct sf_shake *k, struct sf_loop *l);
+
 /* dialer.c */
 void sf_dial_attempt(struct sf_conn *c);
 void sf_dial_again(struct sf_conn *c); /* after a failure: next address or back-off */
