@@ -1,7 +1,8 @@
-/* Random numbers for ids and jitter (keys come from the crypto library). */
+/* Random numbers: for ids and jitter, and for keys. */
 #include "base/random.h"
 #include "base/clock.h"
 
+#include <errno.h>
 #include <stdatomic.h>
 #include <sys/random.h>
 
@@ -18,4 +19,21 @@ uint32_t sf_random32(void)
     z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
     z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
     return (uint32_t)(z >> 32);
+}
+
+int sf_random_key(void *to, size_t n)
+{
+    uint8_t *at = to;
+
+    while (n) {
+        ssize_t got = getrandom(at, n, GRND_NONBLOCK);
+
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0)
+            return -EIO;
+        at += got;
+        n -= (size_t)got;
+    }
+    return 0;
 }

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #if defined(__has_feature) /* clang's way to say what gcc has a macro for */
 #if __has_feature(address_sanitizer)
@@ -64,6 +65,10 @@ static struct sf_slab *slab_new(struct sf_slabs *s)
     }
     b = sf_alloc_pages(SLAB_BYTES);
     if (b) {
+#ifdef MADV_DONTDUMP
+        if (s->secret) /* that it may fail is no reason to do without */
+            madvise(b, SLAB_BYTES, MADV_DONTDUMP);
+#endif
         sf_list_init(&b->node);
         s->count++;
     }

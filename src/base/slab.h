@@ -1,6 +1,7 @@
 #ifndef SF_BASE_SLAB_H
 #define SF_BASE_SLAB_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/list.h"
@@ -16,6 +17,7 @@ struct sf_slabs {
     struct sf_list partial; /* struct sf_slab.node: those that have room */
     struct sf_slab *spare;     /* owns; one that is empty, or NULL */
     size_t count;           /* slabs, the spare included */
+    bool secret;            /* kept out of core dumps, where the system allows */
 };
 
 /* `size` zeroed bytes, always as many in one pool, or NULL when there is no memory. */
