@@ -459,9 +459,48 @@ SIFR_API int sifr_close(sifr_socket_t *sock);
  * first of a name stays. EINVAL beyond 3072 bytes of them all, each counted with 4 more.
  */
 #define SIFR_METADATA 95
-/* r, int: how connections authenticate; SIFR_NULL: not at all. */
+
+/* -- Security -- */
+
+/*
+ * A socket has one mechanism for all endpoints that are bound or connected from then on: that of
+ * the option that was set last. inproc and udp know none.
+ *
+ * r, int: which it is; SIFR_NULL: peers say who they are and are believed.
+ */
 #define SIFR_MECHANISM 43
 #define SIFR_NULL 0
+#define SIFR_PLAIN 1
+#define SIFR_CURVE 2
+#define SIFR_GSSAPI 3
+/*
+ * rw, bool [0], later: peers show a name and a password, about which a ZAP handler is asked;
+ * without one nobody comes in. 0: SIFR_NULL.
+ */
+#define SIFR_PLAIN_SERVER 44
+/* rw, text, 1 to 255 [""; NULL with 0: SIFR_NULL], later: what to show to such a server. */
+#define SIFR_PLAIN_USERNAME 45
+#define SIFR_PLAIN_PASSWORD 46
+/*
+ * rw, bool [0], later: peers encrypt, and know the public key that belongs to SIFR_CURVE_SECRETKEY;
+ * if there is a ZAP handler it is asked about theirs. 0: SIFR_NULL.
+ */
+#define SIFR_CURVE_SERVER 47
+/*
+ * rw, key [zeroes], later: our own pair, see sifr_curve_keypair. A key is 32 bytes, or its 40
+ * characters of Z85, with or without the 0 behind them; it is read into 32 or 41.
+ */
+#define SIFR_CURVE_PUBLICKEY 48
+#define SIFR_CURVE_SECRETKEY 49
+/* rw, key [zeroes], later: the server's public key; makes us its client. */
+#define SIFR_CURVE_SERVERKEY 50
+/*
+ * rw, text, 1 to 255 [""], later: what a ZAP handler is told of where a peer wants to come in; with
+ * SIFR_NULL it is asked only if this is set.
+ */
+#define SIFR_ZAP_DOMAIN 55
+/* rw, flag [0], later: no handler, nobody comes in where a domain is set; where none is, nobody is asked. */
+#define SIFR_ZAP_ENFORCE_DOMAIN 93
 
 /* -- tcp and ipc -- */
 

@@ -244,9 +244,7 @@ void sf_conn_rewatch(struct sf_conn *c)
     switch (c->state) {
     case SF_CONN_OPENING: want = c->stream->want; break;
     case SF_CONN_GREETING:
-    case SF_CONN_HANDSHAKE:
-        want = SF_READ | (sf_shake_wants_write(c) ? SF_WRITE : 0);
-        break;
+    case SF_CONN_HANDSHAKE: want = sf_shake_wants(c); break;
     case SF_CONN_READY: return; /* send.c and recv.c say it themselves */
     case SF_CONN_ENDING: want = SF_READ; break;
     case SF_CONN_IDLE:
@@ -706,10 +704,7 @@ static void timed_out(struct sf_timer *t)
     case SF_CONN_WAITING: sf_dial_attempt(c); break;
     case SF_CONN_OPENING: /* CONNECT_TIMEOUT */ sf_dial_again(c); break;
     case SF_CONN_GREETING:
-    case SF_CONN_HANDSHAKE:
-        sf_conn_event(c, SIFR_EVENT_HANDSHAKE_FAILED_NO_DETAIL, ETIMEDOUT);
-        sf_conn_lost(c);
-        break;
+    case SF_CONN_HANDSHAKE: sf_shake_timed_out(c); break;
     case SF_CONN_ENDING:
         if (c->stream->ops->unsent(c->stream) <= 0)
             sf_conn_close(c);

@@ -11,6 +11,7 @@
 #include "core/option.h"
 #include "io/loop.h"
 #include "io/resolve.h"
+#include "security/zap.h"
 #include "transports/transport.h"
 #include "wire/greeting.h"
 #include "wire/handshake.h"
@@ -64,14 +65,20 @@ enum { SF_SHAKE_IN = 256, SF_SHAKE_OUT = 128, SF_SHAKE_MAX = 4096 };
 
 /* Only while shaking hands; of the loop's slabs. */
 struct sf_shake {
+    struct sf_conn *conn;
     struct sf_greeting greeting;
+    struct sf_security security; /* from HANDSHAKE on */
+    struct sf_zap zap;
     struct sf_peer_info info;
+    char *granted;     /* owns, or NULL: properties that the ZAP handler gave the peer, as in sf_meta */
+    size_t n_granted;
     uint8_t *in;       /* in_first, or owns */
     size_t n_in, in_room;
-    uint8_t *out;      /* READY; out_first, or owns */
+    uint8_t *out;      /* our command; out_first, or owns */
     size_t n_out, out_at;
-    bool said_ready, heard_ready;
     bool failed; /* flush, then close and stop */
+    bool told;   /* with `failed`: the peer has been told why, and is to read it */
+    bool shut;   /* and that is on its way */
     bool done;   /* flush, then the connection is ready */
     uint8_t in_first[SF_SHAKE_IN], out_first[SF_SHAKE_OUT];
 };
@@ -251,7 +258,8 @@ void sf_conn_end_if_sent(struct sf_conn *c);
 /* shake.c */
 void sf_shake_begin(struct sf_conn *c); /* the stream is open */
 void sf_shake_step(struct sf_conn *c);  /* goes on as far as it can */
-bool sf_shake_wants_write(struct sf_conn *c);
+void sf_shake_timed_out(struct sf_conn *c);
+unsigned sf_shake_wants(struct sf_conn *c); /* SF_READ and SF_WRITE */
 void sf_shake_free(struct sf_shake *k, struct sf_loop *l);
 
 /* dialer.c */

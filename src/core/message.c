@@ -1,6 +1,7 @@
 /* The message functions of the API. */
 #include "core/ctx.h"
 #include "core/socket.h"
+#include "security/security.h"
 #include "wire/chunk.h"
 #include "wire/msg.h"
 
@@ -223,5 +224,9 @@ const char *sifr_strerror(int errnum)
 
 int sifr_has(const char *capability)
 {
-    return capability && (strcmp(capability, "ipc") == 0 || strcmp(capability, "draft") == 0);
+    if (!capability)
+        return 0;
+    if (strcmp(capability, "curve") == 0)
+        return sf_mechanism_find(SIFR_CURVE) != NULL;
+    return strcmp(capability, "ipc") == 0 || strcmp(capability, "draft") == 0;
 }

@@ -1,6 +1,7 @@
 /* Options of sockets: their defaults, ranges and copies. */
 #include "core/option.h"
 #include "base/alloc.h"
+#include "base/secret.h"
 #include "core/conn.h"
 #include "core/lease.h"
 #include "core/socket.h"
@@ -72,7 +73,8 @@ static const size_t byte_fields[] = {
     offsetof(struct sf_options, socks_proxy), offsetof(struct sf_options, socks_user),
     offsetof(struct sf_options, socks_password), offsetof(struct sf_options, filters),
     offsetof(struct sf_options, uids),        offsetof(struct sf_options, gids),
-    offsetof(struct sf_options, pids),
+    offsetof(struct sf_options, pids),        offsetof(struct sf_options, plain_user),
+    offsetof(struct sf_options, zap_domain),
 };
 enum { N_BYTE_FIELDS = sizeof byte_fields / sizeof *byte_fields };
 
@@ -85,6 +87,8 @@ void sf_options_fini(struct sf_options *o)
 {
     for (size_t i = 0; i < N_BYTE_FIELDS; i++)
         bytes_fini(byte_field(o, i));
+    sf_secret_free(o->secrets);
+    o->secrets = NULL;
 }
 
 /* Points the transport's view at our own fields. */
@@ -108,6 +112,22 @@ static void aim(struct sf_options *o)
     s->n_pids = o->pids.size / sizeof(pid_t);
 }
 
+/* What a mechanism is to know, in fields of ours. */
+static struct sf_credentials credentials_of(const struct sf_options *o)
+{
+    static const struct sf_secrets none;
+    const struct sf_secrets *secrets = o->secrets ? o->secrets : &none;
+
+    return (struct sf_credentials){
+        .server = o->as_server,
+        .user = {o->plain_user.data, o->plain_user.size},
+        .password = {secrets->password, secrets->password_size},
+        .public_key = secrets->public_key,
+        .secret_key = secrets->secret_key,
+        .server_key = secrets->server_key,
+    };
+}
+
 /* Frames are what is read at a time, not the peer's: none is too large. */
 static void do_without_zmtp(struct sf_options *o)
 {
@@ -128,6 +148,14 @@ struct sf_profile *sf_profile_new(const struct sf_options *from, enum sf_framing
         return NULL;
     atomic_init(&p->refs, 1);
     p->opt = *from;
+    p->opt.secrets = NULL;
+    if (from->secrets) {
+        p->opt.secrets = sf_secret_new(sizeof *from->secrets);
+        if (p->opt.secrets)
+            *p->opt.secrets = *from->secrets;
+        else
+            err = -ENOMEM;
+    }
     for (size_t i = 0; i < N_BYTE_FIELDS; i++) {
         struct sf_bytes *to = byte_field(&p->opt, i);
         const struct sf_bytes *b = byte_field(from, i);
@@ -141,6 +169,7 @@ struct sf_profile *sf_profile_new(const struct sf_options *from, enum sf_framing
         return NULL;
     }
     aim(&p->opt);
+    p->own = credentials_of(&p->opt);
     p->opt.framing = framing;
     if (framing != SF_FRAMING_ZMTP)
         do_without_zmtp(&p->opt);
@@ -374,6 +403,98 @@ static int set_switch(bool *on, const void *value, size_t size)
     return err;
 }
 
+/* Takes the mechanism, in that role. */
+static void choose(struct sf_options *o, int mechanism, bool as_server)
+{
+    o->mechanism = (uint8_t)mechanism;
+    o->as_server = as_server;
+}
+
+static int set_role(struct sf_options *o, int mechanism, const void *value, size_t size)
+{
+    int on, err = take_int(&on, value, size);
+
+    if (err || on < 0 || on > 1)
+        return -EINVAL;
+    choose(o, on ? mechanism : SIFR_NULL, on);
+    return 0;
+}
+
+/* The secrets, which are made when there are some. */
+static struct sf_secrets *secrets_of(struct sf_options *o)
+{
+    if (!o->secrets)
+        o->secrets = sf_secret_new(sizeof *o->secrets);
+    return o->secrets;
+}
+
+static int set_plain(struct sf_options *o, bool password, const void *value, size_t size)
+{
+    int err = 0;
+
+    if (!value && size == 0) { /* what was set before is kept, for whom it may concern */
+        choose(o, SIFR_NULL, o->as_server);
+        return 0;
+    }
+    if (!value || size == 0 || size > 255)
+        return -EINVAL;
+    if (!password) {
+        err = bytes_set(&o->plain_user, value, size);
+    } else if (!secrets_of(o)) {
+        err = -ENOMEM;
+    } else {
+        sf_wipe(o->secrets->password, sizeof o->secrets->password);
+        memcpy(o->secrets->password, value, size);
+        o->secrets->password_size = (uint8_t)size;
+    }
+    if (err == 0)
+        choose(o, SIFR_PLAIN, false);
+    return err;
+}
+
+/* One of CURVE's keys, by its option. */
+static uint8_t *key_of(struct sf_secrets *s, int option)
+{
+    switch (option) {
+    case SIFR_CURVE_PUBLICKEY: return s->public_key;
+    case SIFR_CURVE_SECRETKEY: return s->secret_key;
+    default: return s->server_key;
+    }
+}
+
+/* 32 octets, or their text, with or without the 0 behind it. */
+static int set_key(struct sf_options *o, int option, const void *value, size_t size)
+{
+    enum { TEXT = SF_KEY_SIZE / 4 * 5 };
+    uint8_t key[SF_KEY_SIZE];
+    char text[TEXT + 1];
+    int err = 0;
+
+    if (!sf_mechanism_find(SIFR_CURVE) || !value)
+        return -EINVAL;
+    if (size == sizeof key) {
+        memcpy(key, value, sizeof key);
+    } else if (size == TEXT || size == TEXT + 1) {
+        memcpy(text, value, size);
+        if (size > TEXT && text[TEXT])
+            return -EINVAL;
+        text[TEXT] = 0;
+        if (strlen(text) != TEXT || !sifr_z85_decode(key, text))
+            err = -EINVAL;
+        sf_wipe(text, sizeof text);
+    } else {
+        return -EINVAL;
+    }
+    if (err == 0 && !secrets_of(o))
+        err = -ENOMEM;
+    if (err == 0) {
+        memcpy(key_of(o->secrets, option), key, sizeof key);
+        choose(o, SIFR_CURVE, option == SIFR_CURVE_SERVERKEY ? false : o->as_server);
+    }
+    sf_wipe(key, sizeof key);
+    return err;
+}
+
 static bool takes_connect_id(int type)
 {
     return type == SIFR_ROUTER || type == SIFR_REP || type == SIFR_STREAM;
@@ -415,6 +536,16 @@ static int set_special(struct sifr_socket *s, int option, const void *value, siz
     case SIFR_SOCKS_PROXY: return set_bytes(&o->socks_proxy, value, size, 1, 1023);
     case SIFR_SOCKS_USERNAME: return set_bytes(&o->socks_user, value, size, 0, 255);
     case SIFR_SOCKS_PASSWORD: return set_bytes(&o->socks_password, value, size, 0, 255);
+    case SIFR_PLAIN_SERVER: return set_role(o, SIFR_PLAIN, value, size);
+    case SIFR_PLAIN_USERNAME: return set_plain(o, false, value, size);
+    case SIFR_PLAIN_PASSWORD: return set_plain(o, true, value, size);
+    case SIFR_CURVE_SERVER:
+        return sf_mechanism_find(SIFR_CURVE) ? set_role(o, SIFR_CURVE, value, size) : -EINVAL;
+    case SIFR_CURVE_PUBLICKEY:
+    case SIFR_CURVE_SECRETKEY:
+    case SIFR_CURVE_SERVERKEY: return set_key(o, option, value, size);
+    case SIFR_ZAP_DOMAIN: return value ? set_bytes(&o->zap_domain, value, size, 1, 255) : -EINVAL;
+    case SIFR_ZAP_ENFORCE_DOMAIN: return set_switch(&o->zap_enforce, value, size);
     default: return -EINVAL;
     }
 }
@@ -490,6 +621,29 @@ static int give_bytes(const struct sf_bytes *b, void *value, size_t *size)
     return b->data ? give(b->data, b->size + 1, value, size) : give_text("", value, size);
 }
 
+/* A key of CURVE, as octets or as text. */
+static int give_key(const struct sf_options *o, int option, void *value, size_t *size)
+{
+    static const uint8_t none[SF_KEY_SIZE];
+    const uint8_t *key = o->secrets ? key_of(o->secrets, option) : none;
+    char text[SF_KEY_SIZE / 4 * 5 + 1];
+
+    if (!sf_mechanism_find(SIFR_CURVE))
+        return -EINVAL;
+    if (*size == SF_KEY_SIZE)
+        return give(key, SF_KEY_SIZE, value, size);
+    if (*size != sizeof text || !value)
+        return -EINVAL;
+    sifr_z85_encode(value, key, SF_KEY_SIZE);
+    return 0;
+}
+
+static int give_role(const struct sf_options *o, int mechanism, void *value, size_t *size)
+{
+    return sf_mechanism_find(mechanism) ?
+               give_int(o->as_server && o->mechanism == mechanism, value, size) : -EINVAL;
+}
+
 /* SIFR_FD, made on first request. */
 static int give_fd(struct sifr_socket *s, void *value, size_t *size)
 {
@@ -535,7 +689,18 @@ static int get_special(struct sifr_socket *s, int option, void *value, size_t *s
     case SIFR_FD: return give_fd(s, value, size);
     case SIFR_EVENTS: return give_events(s, value, size);
     case SIFR_TYPE: return give_int(s->base.pattern->type, value, size);
-    case SIFR_MECHANISM: return give_int(SIFR_NULL, value, size);
+    case SIFR_MECHANISM: return give_int(o->mechanism, value, size);
+    case SIFR_PLAIN_SERVER: return give_role(o, SIFR_PLAIN, value, size);
+    case SIFR_PLAIN_USERNAME: return give_bytes(&o->plain_user, value, size);
+    case SIFR_PLAIN_PASSWORD:
+        return o->secrets ? give(o->secrets->password, o->secrets->password_size + 1u, value, size)
+                          : give_text("", value, size);
+    case SIFR_CURVE_SERVER: return give_role(o, SIFR_CURVE, value, size);
+    case SIFR_CURVE_PUBLICKEY:
+    case SIFR_CURVE_SECRETKEY:
+    case SIFR_CURVE_SERVERKEY: return give_key(o, option, value, size);
+    case SIFR_ZAP_DOMAIN: return give_bytes(&o->zap_domain, value, size);
+    case SIFR_ZAP_ENFORCE_DOMAIN: return give_int(o->zap_enforce, value, size);
     case SIFR_BACKLOG: return give_int(o->backlog < 0 ? 100 : o->backlog, value, size);
     case SIFR_IN_BATCH_SIZE: return give_int(o->in_batch < 0 ? 8192 : o->in_batch, value, size);
     case SIFR_OUT_BATCH_SIZE: return give_int(o->out_batch < 0 ? 8192 : o->out_batch, value, size);

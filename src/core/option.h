@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "security/security.h"
 #include "transports/transport.h"
 
 struct sf_bytes {
@@ -18,6 +19,13 @@ enum sf_framing {
     SF_FRAMING_ZMTP, /* a handshake, then frames */
     SF_FRAMING_BARE, /* bytes: STREAM */
     SF_FRAMING_OWN,  /* what the transport makes of frames: datagrams */
+};
+
+/* What is not to be seen by others; of sf_secret_new. */
+struct sf_secrets {
+    uint8_t public_key[SF_KEY_SIZE], secret_key[SF_KEY_SIZE], server_key[SF_KEY_SIZE]; /* CURVE's */
+    uint8_t password_size;
+    char password[256]; /* PLAIN's, with a 0 behind */
 };
 
 /* A socket's generic options, in the units of sifr.h. */
@@ -43,6 +51,11 @@ struct sf_options {
     struct sf_bytes metadata;                  /* encoded X- properties */
     struct sf_bytes socks_proxy, socks_user, socks_password; /* with a 0 behind */
     struct sf_bytes filters, uids, gids, pids;               /* arrays of struct sf_filter, uid_t ... */
+    struct sf_bytes plain_user, zap_domain;                  /* with a 0 behind */
+    struct sf_secrets *secrets; /* owns, or NULL: all zeroes */
+    uint8_t mechanism;          /* SIFR_NULL.. */
+    bool as_server;             /* of the mechanism */
+    bool zap_enforce;
 };
 
 void sf_options_init(struct sf_options *o);
@@ -55,6 +68,7 @@ void sf_options_fini(struct sf_options *o);
 struct sf_profile {
     _Atomic uint32_t refs;
     struct sf_options opt;
+    struct sf_credentials own; /* borrows from it */
 };
 
 /* A counted copy, or NULL without memory. */

@@ -1,6 +1,7 @@
 /* Greeting and handshake: from the open stream to the first message. */
 #include "core/conn.h"
 #include "base/alloc.h"
+#include "base/secret.h"
 #include "base/slab.h"
 #include "core/counters.h"
 #include "core/listener.h"
@@ -10,44 +11,76 @@
 #include <errno.h>
 #include <string.h>
 
-static struct sf_shake *shake_new(struct sf_loop *l)
+enum { TOLD_MS = 1000 }; /* for a peer to read why it is refused */
+
+static void answered(struct sf_zap *z, const struct sf_zap_answer *a);
+
+static struct sf_shake *shake_new(struct sf_conn *c)
 {
-    struct sf_shake *k = sf_slab_new(sf_loop_slabs(l), sizeof *k);
+    struct sf_shake *k = sf_slab_new(sf_loop_slabs(c->loop), sizeof *k);
 
     if (!k)
         return NULL;
+    k->conn = c;
+    k->zap.answered = answered;
     k->in = k->in_first;
     k->in_room = sizeof k->in_first;
     k->out = k->out_first;
     return k;
 }
 
+/* What is read and written may have a password in it. */
+static void free_bytes(uint8_t *bytes, size_t n, uint8_t *first)
+{
+    sf_wipe(bytes, n);
+    if (bytes != first)
+        sf_free(bytes);
+}
+
 void sf_shake_free(struct sf_shake *k, struct sf_loop *l)
 {
+    sf_zap_cancel(&k->zap);
+    sf_security_fini(&k->security);
     sf_peer_info_fini(&k->info);
-    if (k->in != k->in_first)
-        sf_free(k->in);
-    if (k->out != k->out_first)
-        sf_free(k->out);
+    sf_free(k->granted);
+    free_bytes(k->in, k->in_room, k->in_first);
+    free_bytes(k->out, k->n_out, k->out_first);
     sf_slab_free(sf_loop_slabs(l), k);
 }
 
 /* More room for input. 0, -ENOMEM, or -EPROTO: there is none. */
-static int shake_grow(struct sf_shake *k)
+static int grow_in(struct sf_shake *k)
 {
     size_t room = 4 * k->in_room;
-    bool first = k->in == k->in_first;
     uint8_t *to;
 
     if (room > SF_SHAKE_MAX)
         return -EPROTO;
-    to = sf_realloc(first ? NULL : k->in, room);
+    to = sf_alloc_raw(room);
     if (!to)
         return -ENOMEM;
-    if (first)
-        memcpy(to, k->in, k->n_in);
+    memcpy(to, k->in, k->n_in);
+    free_bytes(k->in, k->in_room, k->in_first);
     k->in = to;
     k->in_room = room;
+    return 0;
+}
+
+/* What is to be sent next: n octets, and all before has gone. 0 or -ENOMEM. */
+static int set_out(struct sf_shake *k, const uint8_t *bytes, size_t n)
+{
+    uint8_t *to = k->out_first;
+
+    if (n > sizeof k->out_first) {
+        to = sf_alloc_raw(n);
+        if (!to)
+            return -ENOMEM;
+    }
+    free_bytes(k->out, k->n_out, k->out_first);
+    memcpy(to, bytes, n);
+    k->out = to;
+    k->n_out = n;
+    k->out_at = 0;
     return 0;
 }
 
@@ -75,7 +108,7 @@ static void begin_raw(struct sf_conn *c)
     int err;
 
     sf_loop_cancel(c->loop, &c->timer);
-    c->shake = shake_new(c->loop);
+    c->shake = shake_new(c);
     c->version = SF_ZMTP_31; /* bare streams take frames as they stand in pipes */
     err = c->shake ? become_ready(c) : -ENOMEM;
     if (err)
@@ -87,16 +120,19 @@ static void begin_greeting(struct sf_conn *c)
 {
     const struct sf_pattern *p = c->socket->base.pattern;
     const struct sf_options *o = &c->profile->opt;
+    const struct sf_mechanism *m = sf_mechanism_find(o->mechanism);
     struct sf_greeting_config cfg = {
         .id = o->id.data,
         .id_size = p->flags & SF_PATTERN_IDENTITY ? o->id.size : 0,
         .type = p->type,
         .talks_to = p->talks_to,
-        .mechanism = "NULL",
+        .mechanism = m->name,
+        .as_server = m->secure && o->as_server,
+        .secured = m->secure || o->zap_domain.size,
     };
 
     sf_loop_cancel(c->loop, &c->timer);
-    c->shake = shake_new(c->loop);
+    c->shake = shake_new(c);
     if (!c->shake) {
         sf_conn_lost(c);
         return;
@@ -180,33 +216,132 @@ static int read_greeting(struct sf_conn *c)
         return 0;
     }
     c->state = SF_CONN_HANDSHAKE;
-    return 0;
+    return sf_security_init(&k->security, sf_mechanism_find(c->profile->opt.mechanism),
+                            &c->profile->own);
 }
 
-static int say_ready(struct sf_conn *c)
+/* Makes our next command. */
+static int say(struct sf_conn *c)
 {
-    struct sf_shake *k = c->shake;
     struct sf_hello hello = hello_of(c);
     size_t room;
     uint8_t *scratch = sf_loop_scratch(c->loop, &room);
-    int n = sf_ready_put(scratch, room < SF_SHAKE_MAX ? room : SF_SHAKE_MAX, &hello);
+    int n = sf_handshake_say(&c->shake->security, &hello, scratch, room), err;
 
     if (n < 0)
         return n;
-    if (n > SF_SHAKE_OUT) {
-        uint8_t *out = sf_alloc_raw((size_t)n);
+    err = n > SF_SHAKE_MAX ? -ENOSPC : set_out(c->shake, scratch, (size_t)n);
+    sf_wipe(scratch, (size_t)n);
+    return err;
+}
 
-        if (!out)
-            return -ENOMEM;
-        k->out = out;
-    }
-    memcpy(k->out, scratch, (size_t)n);
-    k->n_out = (size_t)n;
-    k->said_ready = true;
+/* --- Whether the peer may come in --- */
+
+/* The peer is not to come in, as `event` says: in silence, and who dialed tries again. */
+static void turn_away(struct sf_conn *c, unsigned event, uint64_t value)
+{
+    sf_conn_event(c, event, value);
+    sf_conn_lost(c);
+}
+
+/* The same, but the peer is told the status, and nobody tries again. */
+static void deny(struct sf_conn *c, int status)
+{
+    char reason[4] = {(char)('0' + status / 100), '0', '0'};
+    uint8_t bytes[SF_ERROR_SIZE_MAX];
+
+    refuse(c, 0, status);
+    if (set_out(c->shake, bytes, sf_error_put(bytes, reason, 3)) == 0)
+        c->shake->told = true;
+    sf_shake_step(c);
+}
+
+static size_t put_property(char *to, size_t at, const char *name, size_t name_size,
+                           const void *value, size_t size);
+
+static size_t put_granted(char *to, const struct sf_zap_answer *a)
+{
+    const uint8_t *at = a->metadata.data;
+    size_t left = a->metadata.size, n = 0;
+    struct sf_property p;
+
+    if (a->user.size)
+        n = put_property(to, n, "User-Id", 7, a->user.data, a->user.size);
+    while (at && sf_metadata_next(&at, &left, &p) == 1)
+        n = put_property(to, n, p.name, p.name_size, p.value, p.size);
+    return n;
+}
+
+static int keep_granted(struct sf_shake *k, const struct sf_zap_answer *a)
+{
+    size_t n = put_granted(NULL, a);
+
+    if (n == 0)
+        return 0;
+    k->granted = sf_alloc(n);
+    if (!k->granted)
+        return -ENOMEM;
+    k->n_granted = put_granted(k->granted, a);
     return 0;
 }
 
-static int read_handshake(struct sf_conn *c)
+static void answered(struct sf_zap *z, const struct sf_zap_answer *a)
+{
+    struct sf_shake *k = SF_CONTAINER(z, struct sf_shake, zap);
+    struct sf_conn *c = k->conn;
+    int err = a->err;
+
+    sf_conn_ref(c); /* it may end in here */
+    if (err == 0 && a->status == 200)
+        err = keep_granted(k, a);
+    if (err == -EPROTO) {
+        turn_away(c, SIFR_EVENT_HANDSHAKE_FAILED_PROTOCOL, a->error);
+    } else if (err) {
+        turn_away(c, SIFR_EVENT_HANDSHAKE_FAILED_NO_DETAIL, (uint64_t)-err);
+    } else if (a->status == 300) {
+        turn_away(c, SIFR_EVENT_HANDSHAKE_FAILED_AUTH, 300);
+    } else if (a->status != 200) {
+        deny(c, a->status);
+    } else {
+        k->security.turn = SF_SECURITY_SAY;
+        sf_shake_step(c);
+    }
+    sf_conn_unref(c);
+}
+
+/* Asks, if that is to be: 0 (the turn says whether an answer is awaited), or -errno. */
+static int ask(struct sf_conn *c)
+{
+    struct sf_shake *k = c->shake;
+    struct sf_security *s = &k->security;
+    const struct sf_options *o = &c->profile->opt;
+    bool domain = o->zap_domain.size, enforce = o->zap_enforce;
+    char address[SF_STREAM_NAME_MAX] = "";
+    struct sf_zap_request r = {
+        .domain = {o->zap_domain.data, o->zap_domain.size},
+        .id = {o->id.data, o->id.size},
+        .mechanism = s->mechanism->name,
+        .n_credentials = s->n_shows,
+    };
+    int err;
+
+    s->turn = SF_SECURITY_SAY;
+    if (!sf_zap_wanted(s->mechanism->name, domain, enforce))
+        return 0;
+    if (c->stream->ops->peer_address)
+        c->stream->ops->peer_address(c->stream, address, sizeof address);
+    r.address = (struct sf_zap_bytes){address, strlen(address)};
+    for (unsigned i = 0; i < s->n_shows; i++)
+        r.credentials[i] = (struct sf_zap_bytes){s->shows[i].data, s->shows[i].size};
+    err = sf_zap_ask(&k->zap, c->socket->ctx, c->loop, &r);
+    if (err == 0)
+        s->turn = SF_SECURITY_ASK;
+    return err == -ENOENT ? sf_zap_unhandled(s->mechanism->name, domain, enforce) : err;
+}
+
+/* --- The peer's commands --- */
+
+static int hear(struct sf_conn *c)
 {
     struct sf_shake *k = c->shake;
     struct sf_hello hello = hello_of(c);
@@ -223,17 +358,15 @@ static int read_handshake(struct sf_conn *c)
     }
     if (k->n_in < (size_t)header + f.size)
         return -EAGAIN;
-    err = sf_null_get(&k->info, &hello, k->in + header, f.size, &why);
-    if (err == -ENOMEM)
-        return err;
-    if (err) {
+    err = sf_handshake_hear(&k->security, &hello, &k->info, k->in + header, f.size, &why);
+    if (err == -EPROTO)
         refuse(c, why.error, why.status);
-        return -EPROTO;
-    }
+    if (err == 0 && k->security.turn == SF_SECURITY_ASK)
+        err = ask(c); /* while what the peer shows is there */
+    if (err)
+        return err;
     k->n_in -= (size_t)header + f.size;
     memmove(k->in, k->in + header + f.size, k->n_in);
-    k->heard_ready = true;
-    k->done = true;
     return 0;
 }
 
@@ -253,14 +386,17 @@ static size_t put_property(char *to, size_t at, const char *name, size_t name_si
     return at + name_size + 1 + size + 1;
 }
 
-static size_t put_properties(char *to, const struct sf_peer_info *info, const char *address)
+static size_t put_properties(char *to, const struct sf_shake *k, const char *address)
 {
-    const uint8_t *at = info->properties;
-    size_t left = info->properties_size, n = 0;
+    const uint8_t *at = k->info.properties;
+    size_t left = k->info.properties_size, n = 0;
     struct sf_property p;
 
     if (*address)
         n = put_property(to, n, "Peer-Address", 12, address, strlen(address));
+    if (to && k->granted) /* before the peer's own: the first of a name counts */
+        memcpy(to + n, k->granted, k->n_granted);
+    n += k->n_granted;
     while (at && sf_metadata_next(&at, &left, &p) == 1) {
         static const char *const ours[] = {"Peer-Address", "User-Id", "__fd"};
         bool taken = false;
@@ -280,10 +416,10 @@ static int make_meta(struct sf_conn *c)
 
     if (c->stream->ops->peer_address)
         c->stream->ops->peer_address(c->stream, address, sizeof address);
-    c->meta = sf_meta_new(put_properties(NULL, &c->shake->info, address));
+    c->meta = sf_meta_new(put_properties(NULL, c->shake, address));
     if (!c->meta)
         return -ENOMEM;
-    put_properties(c->meta->text, &c->shake->info, address);
+    put_properties(c->meta->text, c->shake, address);
     c->meta->fd = c->stream->fd;
     return 0;
 }
@@ -397,11 +533,17 @@ static int become_ready(struct sf_conn *c)
     return 0;
 }
 
-bool sf_shake_wants_write(struct sf_conn *c)
+unsigned sf_shake_wants(struct sf_conn *c)
 {
+    struct sf_shake *k = c->shake;
     const uint8_t *bytes;
+    unsigned want = SF_READ;
 
-    return sf_greeting_output(&c->shake->greeting, &bytes) || c->shake->out_at < c->shake->n_out;
+    if (sf_zap_asking(&k->zap)) /* no more is taken in of whom we may not let in */
+        want = 0;
+    if (sf_greeting_output(&k->greeting, &bytes) || k->out_at < k->n_out)
+        want |= SF_WRITE;
+    return want;
 }
 
 /* Reads at most what the buffer holds: 1 got some, 0 end of the stream, -errno. */
@@ -412,7 +554,7 @@ static int read_shake(struct sf_conn *c)
     ssize_t n;
 
     if (k->n_in == k->in_room) {
-        int err = shake_grow(k);
+        int err = grow_in(k);
 
         if (err)
             return err;
@@ -431,6 +573,60 @@ static void shake_failed(struct sf_conn *c, int err)
     sf_conn_lost(c);
 }
 
+/*
+ * The peer has been told why it may not come in. It reads that if it is not met
+ * by a reset first, as a close with unread input causes: so it has a moment to
+ * go by itself.
+ */
+static void see_off(struct sf_conn *c)
+{
+    struct sf_shake *k = c->shake;
+    struct iovec v;
+    ssize_t n;
+
+    if (!k->shut) {
+        k->shut = true;
+        if (c->stream->ops->shut(c->stream) != 0) {
+            sf_conn_stop(c);
+            return;
+        }
+        sf_loop_cancel(c->loop, &c->timer);
+        sf_loop_timer(c->loop, &c->timer, TOLD_MS);
+    }
+    v.iov_base = sf_loop_scratch(c->loop, &v.iov_len);
+    n = sf_recv_read(c, &v, 1);
+    if (n > 0 || n == -EAGAIN)
+        sf_conn_rewatch(c);
+    else
+        sf_conn_stop(c);
+}
+
+void sf_shake_timed_out(struct sf_conn *c)
+{
+    if (c->shake->failed) {
+        sf_conn_stop(c);
+        return;
+    }
+    sf_conn_event(c, SIFR_EVENT_HANDSHAKE_FAILED_NO_DETAIL, ETIMEDOUT);
+    sf_conn_lost(c);
+}
+
+/* One step of greeting or handshake: 0 go on, -EAGAIN input is needed, -EBUSY wait, -errno. */
+static int step(struct sf_conn *c)
+{
+    struct sf_shake *k = c->shake;
+
+    if (c->state == SF_CONN_GREETING)
+        return read_greeting(c);
+    switch ((enum sf_security_turn)k->security.turn) {
+    case SF_SECURITY_SAY: return k->out_at < k->n_out ? -EBUSY : say(c);
+    case SF_SECURITY_HEAR: return hear(c);
+    case SF_SECURITY_ASK: return sf_zap_asking(&k->zap) ? -EBUSY : ask(c);
+    case SF_SECURITY_DONE: k->done = true; break;
+    }
+    return 0;
+}
+
 /* Goes on with greeting and handshake as far as it can. */
 void sf_shake_step(struct sf_conn *c)
 {
@@ -447,7 +643,10 @@ void sf_shake_step(struct sf_conn *c)
             return;
         }
         if (err == 0 && k->failed) {
-            sf_conn_stop(c);
+            if (k->told)
+                see_off(c);
+            else
+                sf_conn_stop(c);
             return;
         }
         if (err == 0 && k->done) {
@@ -460,27 +659,19 @@ void sf_shake_step(struct sf_conn *c)
             sf_conn_rewatch(c);
             return;
         }
-        if (c->state == SF_CONN_HANDSHAKE && !k->said_ready) {
-            err = say_ready(c);
-            if (err) {
-                sf_conn_lost(c);
-                return;
-            }
-            continue;
-        }
-        err = c->state == SF_CONN_GREETING ? read_greeting(c) : read_handshake(c);
-        if (err == 0 || err == -EPROTO)
+        err = step(c);
+        if (err == 0 || (err == -EPROTO && k->failed))
             continue;
         if (err == -EAGAIN) {
             err = read_shake(c);
             if (err == 1)
                 continue;
-            if (err == -EAGAIN) {
-                sf_conn_rewatch(c);
-                return;
-            }
             if (err == 0)
                 err = -EPIPE;
+        }
+        if (err == -EAGAIN || err == -EBUSY) {
+            sf_conn_rewatch(c);
+            return;
         }
         shake_failed(c, err);
         return;

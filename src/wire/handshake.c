@@ -78,21 +78,25 @@ int sf_hello_put(uint8_t *to, size_t room, const struct sf_hello *h)
     return (int)size;
 }
 
-size_t sf_ready_size(const struct sf_hello *h)
+int sf_handshake_say(struct sf_security *s, const struct sf_hello *h, uint8_t *to, size_t room)
 {
-    return sf_command_size("READY", sf_hello_size(h));
-}
-
-int sf_ready_put(uint8_t *to, size_t room, const struct sf_hello *h)
-{
-    size_t size = sf_ready_size(h);
+    size_t n = sf_hello_size(h);
+    uint8_t header[SF_FRAME_HEADER_MAX];
+    uint8_t *metadata, *body = to + sizeof header;
     size_t head;
+    int size;
 
-    if (size > room || size > INT_MAX)
+    if (room < sizeof header || n > room - sizeof header)
         return -ENOSPC;
-    head = sf_command_put(to, "READY", NULL, sf_hello_size(h));
-    sf_hello_put(to + head, room - head, h);
-    return (int)size;
+    metadata = to + room - n; /* behind the command, until that has it */
+    sf_hello_put(metadata, n, h);
+    size = s->mechanism->say(s, body, (size_t)(metadata - body), metadata, n);
+    if (size < 0)
+        return size;
+    head = sf_frame_put(header, SF_FRAME_COMMAND, (uint64_t)size);
+    memcpy(to, header, head);
+    memmove(to + head, body, (size_t)size);
+    return (int)head + size;
 }
 
 /* ---- Checking the peer ---- */
@@ -165,41 +169,7 @@ int sf_peer_info_get(struct sf_peer_info *out, const struct sf_hello *h, const u
     return 0;
 }
 
-int sf_ready_get(struct sf_peer_info *out, const struct sf_hello *h, const uint8_t *data, size_t n,
-                 uint32_t *error)
-{
-    int err = sf_peer_info_get(out, h, data, n);
-
-    if (err != -EPROTO && err != -EPROTOTYPE)
-        return err;
-    *error = 0;
-    return -EPROTO;
-}
-
 /* ---- ERROR ---- */
-
-static int status_of(const char *reason, size_t size)
-{
-    static const int statuses[] = {300, 400, 500};
-
-    if (size != 3 || memcmp(reason + 1, "00", 2) != 0)
-        return 0;
-    for (size_t i = 0; i < sizeof statuses / sizeof *statuses; i++) {
-        if (reason[0] - '0' == statuses[i] / 100)
-            return statuses[i];
-    }
-    return 0;
-}
-
-int sf_error_get(struct sf_error *e, const uint8_t *data, size_t n)
-{
-    if (n == 0 || data[0] > n - 1)
-        return -EPROTO;
-    e->reason = (const char *)data + 1;
-    e->size = data[0];
-    e->status = status_of(e->reason, e->size);
-    return 0;
-}
 
 /* Fills in the data of an ERROR and returns its size. */
 static size_t error_data(uint8_t *to, const char *reason, size_t size)
@@ -219,36 +189,31 @@ size_t sf_error_put(uint8_t *to, const char *reason, size_t size)
     return sf_command_put(to, "ERROR", data, error_data(data, reason, size));
 }
 
-size_t sf_error_body(uint8_t *to, const char *reason, size_t size)
-{
-    uint8_t data[256];
+/* ---- The peer's commands ---- */
 
-    return sf_command_body(to, "ERROR", data, error_data(data, reason, size));
+static int take_metadata(struct sf_security *s, const struct sf_hello *h, struct sf_peer_info *out)
+{
+    int err = sf_peer_info_get(out, h, s->metadata.data, s->metadata.size);
+
+    if (err == -EPROTOTYPE) /* types that do not fit are no breach of protocol */
+        return -EPROTO;
+    if (err == -EPROTO && s->mechanism->secure) /* of NULL the reference says no more than that it ended */
+        s->error = SIFR_PROTOCOL_ERROR_ZMTP_INVALID_METADATA;
+    return err;
 }
 
-/* ---- NULL ---- */
-
-int sf_null_get(struct sf_peer_info *out, const struct sf_hello *h, const uint8_t *body, size_t n,
-                struct sf_refusal *why)
+int sf_handshake_hear(struct sf_security *s, const struct sf_hello *h, struct sf_peer_info *out,
+                      uint8_t *body, size_t n, struct sf_refusal *why)
 {
-    struct sf_refusal refusal = {.error = SIFR_PROTOCOL_ERROR_ZMTP_UNEXPECTED_COMMAND};
-    struct sf_command c;
-    struct sf_error e;
-    int err = -EPROTO;
+    int err;
 
-    if (sf_command_get(&c, body, n) < 0)
-        c.kind = SF_CMD_UNKNOWN;
-    if (c.kind == SF_CMD_READY) {
-        err = sf_ready_get(out, h, c.data, c.data_size, &refusal.error);
-    } else if (c.kind == SF_CMD_ERROR) {
-        if (sf_error_get(&e, c.data, c.data_size) < 0) {
-            refusal.error = SIFR_PROTOCOL_ERROR_ZMTP_MALFORMED_COMMAND_ERROR;
-        } else {
-            refusal.error = 0;
-            refusal.status = e.status;
-        }
-    }
+    s->has_metadata = false;
+    s->error = 0;
+    s->status = 0;
+    err = s->mechanism->hear(s, body, n);
+    if (err == 0 && s->has_metadata)
+        err = take_metadata(s, h, out);
     if (err == -EPROTO)
-        *why = refusal;
+        *why = (struct sf_refusal){.error = s->error, .status = s->status};
     return err;
 }

@@ -1,6 +1,6 @@
 /*
- * What peers tell each other before traffic, the same for every mechanism: the
- * metadata of READY and INITIATE, the reason of ERROR; and NULL's exchange.
+ * What peers tell each other before traffic, whatever the mechanism: who they
+ * are, and why they go. The mechanism says in what order (security/security.h).
  *
  * Source: RFC 37, READY and ERROR.
  */
@@ -10,6 +10,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "security/security.h"
 
 /* What we announce, and whom we let in. Borrows all it points to. */
 struct sf_hello {
@@ -22,7 +24,7 @@ struct sf_hello {
     unsigned talks_to; /* bit n set: we talk to socket type n */
 };
 
-/* What the peer announced. Zeroed or left by sf_peer_info_get(), it may be _fini'd. */
+/* What the peer announced. Zeroed or left by sf_handshake_hear(), it may be _fini'd. */
 struct sf_peer_info {
     int type;           /* its socket type, a SIFR_ number, or -1 if it did not say */
     char type_name[12]; /* as it said it; "" likewise */
@@ -56,37 +58,16 @@ int sf_hello_put(uint8_t *to, size_t room, const struct sf_hello *h);
 int sf_peer_info_get(struct sf_peer_info *out, const struct sf_hello *h, const uint8_t *metadata,
                      size_t n);
 
-/* Room a READY frame takes; writing it, header included: its size, or -ENOSPC. */
-size_t sf_ready_size(const struct sf_hello *h);
-int sf_ready_put(uint8_t *to, size_t room, const struct sf_hello *h);
-
 /*
- * Reads what stands after the name of a READY that is not enciphered.
- *
- *   out    as in sf_peer_info_get()
- *   error  set on -EPROTO: SIFR_PROTOCOL_ERROR_.., or 0 to report no more than a
- *          disconnect, which is how the reference reports all defects of NULL's
- *
- * Returns 0, -EPROTO (malformed or incompatible: close and stop) or -ENOMEM.
+ * Writes the next command of a handshake whose turn is SF_SECURITY_SAY, header
+ * included, into `room` octets: its size, or -ENOSPC, -ENOMEM, -EIO, -EPROTO.
  */
-int sf_ready_get(struct sf_peer_info *out, const struct sf_hello *h, const uint8_t *data, size_t n,
-                 uint32_t *error);
-
-/* The reason a peer gave for going; borrows from the command. */
-struct sf_error {
-    const char *reason; /* not terminated */
-    size_t size;        /* 0..255 */
-    int status;         /* 300, 400, 500: authentication failed; else 0 */
-};
+int sf_handshake_say(struct sf_security *s, const struct sf_hello *h, uint8_t *to, size_t room);
 
 enum { SF_ERROR_SIZE_MAX = 9 + 6 + 1 + 255 };
 
-/* Reads what stands after the name of an ERROR. Returns 0, or -EPROTO if malformed. */
-int sf_error_get(struct sf_error *e, const uint8_t *data, size_t n);
-
-/* Write an ERROR, as a whole frame or its body; a reason above 255 octets is cut. */
+/* Writes an ERROR as a whole frame; a reason above 255 octets is cut. */
 size_t sf_error_put(uint8_t *to, const char *reason, size_t size);
-size_t sf_error_body(uint8_t *to, const char *reason, size_t size);
 
 /* Why a handshake failed. */
 struct sf_refusal {
@@ -95,15 +76,16 @@ struct sf_refusal {
 };
 
 /*
- * Reads the one command that NULL expects from a peer.
+ * Reads the next command of a handshake whose turn is SF_SECURITY_HEAR.
  *
- *   out   as in sf_peer_info_get()
- *   body  the n octets of the frame, whose COMMAND flag does not matter here
+ *   out   set if the peer has announced itself with it, and then the caller's to _fini
+ *   body  the n octets of the frame, whose COMMAND flag does not matter here; it
+ *         may be deciphered in place
  *   why   set on -EPROTO; both fields 0 to report no more than a disconnect
  *
- * Returns 0 (the peer is ready), -EPROTO (close and stop) or -ENOMEM.
+ * Returns 0, -EPROTO (close and stop), -ENOMEM or -EIO.
  */
-int sf_null_get(struct sf_peer_info *out, const struct sf_hello *h, const uint8_t *body, size_t n,
-                struct sf_refusal *why);
+int sf_handshake_hear(struct sf_security *s, const struct sf_hello *h, struct sf_peer_info *out,
+                      uint8_t *body, size_t n, struct sf_refusal *why);
 
 #endif

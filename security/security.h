@@ -1,0 +1,141 @@
+/*
+ * A mechanism: how the two sides of a connection come to trust each other, and
+ * what they do to frames from then on.
+ *
+ * It knows the bodies of commands and nothing of what carries them; who drives
+ * it (src/wire/handshake.c) looks at `turn` after each call:
+ *
+ *            +-------------------------------+
+ *            v                               |
+ *   SAY -> say() -> HEAR -> hear() -> ASK -> answered: SAY
+ *    |                |        |
+ *    +----------------+--------+----> DONE: seal() and open(), or frames as they are
+ *
+ * in the order that the mechanism wants. To refuse a peer say() and hear() return
+ * -EPROTO, with `error` or `status` set.
+ *
+ * Threads: one at a time; from DONE on one may seal while another opens.
+ */
+#ifndef SF_SECURITY_SECURITY_H
+#define SF_SECURITY_SECURITY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { SF_KEY_SIZE = 32 };
+
+/* Borrows. */
+struct sf_octets {
+    const void *data; /* NULL only if size is 0 */
+    size_t size;
+};
+
+/* What the user has set; borrows, until the handshake is over. */
+struct sf_credentials {
+    bool server;
+    struct sf_octets user, password;                       /* PLAIN's client: 0..255 octets each */
+    const uint8_t *public_key, *secret_key, *server_key;   /* CURVE: SF_KEY_SIZE octets each */
+};
+
+enum sf_security_turn {
+    SF_SECURITY_SAY,  /* a command of ours is due */
+    SF_SECURITY_HEAR, /* one of the peer's */
+    SF_SECURITY_ASK,  /* whether the peer may come in; `shows` is what to ask with. Who asked sets SAY */
+    SF_SECURITY_DONE
+};
+
+enum { SF_SECURITY_SHOWS_MAX = 2 };
+
+/* One side of a handshake. */
+struct sf_security {
+    const struct sf_mechanism *mechanism;
+    const struct sf_credentials *own;
+    void *keys;   /* owns; of the mechanism's size, or NULL. Stands alone when the handshake is over */
+    uint8_t turn; /* enum sf_security_turn */
+    uint8_t step; /* the mechanism's */
+
+    /* What a command has brought; good as long as its octets. */
+    struct sf_octets shows[SF_SECURITY_SHOWS_MAX]; /* with SF_SECURITY_ASK */
+    unsigned n_shows;
+    bool has_metadata; /* it was in the command heard last: */
+    struct sf_octets metadata;
+
+    /* With -EPROTO. */
+    uint32_t error; /* SIFR_PROTOCOL_ERROR_.. to report, or 0 */
+    int status;     /* 300, 400, 500: so the peer has refused us; else 0 */
+};
+
+struct sf_mechanism {
+    const char *name; /* as greetings announce it: "CURVE" */
+    int number;       /* SIFR_CURVE */
+    size_t keys_size; /* octets of `keys`, which are secret memory; 0: none */
+    bool secure;      /* more than NULL: peers that cannot do it are refused */
+
+    /* The first turn. 0, -ENOMEM or -EIO (no randomness). */
+    int (*begin)(struct sf_security *s);
+
+    /*
+     * Writes the body of our next command. `metadata`, n octets, is what we
+     * announce, if this command announces it. Its size, or -ENOSPC, -ENOMEM,
+     * -EIO, -EPROTO.
+     */
+    int (*say)(struct sf_security *s, uint8_t *to, size_t room, const uint8_t *metadata, size_t n);
+
+    /* Reads the body of the peer's next command, which it may decipher in place. 0, -EPROTO, -EIO. */
+    int (*hear)(struct sf_security *s, uint8_t *body, size_t n);
+
+    /* From here on NULL where frames go as they are. */
+
+    size_t overhead; /* octets that sealing adds to a frame's body */
+
+    /*
+     * Seals a frame: n octets at `data`, SF_SEAL_.. in `flags`, into overhead + n
+     * octets at `to`. They may not overlap, but that data may be to + overhead.
+     * 0, or -EPROTO: this connection has sent all that it may.
+     */
+    int (*seal)(void *keys, uint8_t *to, unsigned flags, const uint8_t *data, size_t n);
+
+    /*
+     * Opens the n octets of a sealed frame's body, at least `overhead`: one octet
+     * of flags and n - overhead of payload, to `to`, which do not overlap. 0, or
+     * -EPROTO with `*error` as in sf_security.
+     */
+    int (*open)(void *keys, uint8_t *to, const uint8_t *body, size_t n, uint32_t *error);
+};
+
+enum { SF_SEAL_MORE = 1, SF_SEAL_COMMAND = 2 };
+
+extern const struct sf_mechanism sf_mechanism_null, sf_mechanism_plain;
+
+/* The mechanism of this number (SIFR_NULL..), or NULL if it is not built in. */
+const struct sf_mechanism *sf_mechanism_find(int number);
+
+/* Begins a handshake; `own` as above. 0, or as sf_mechanism.begin, with nothing to end. */
+int sf_security_init(struct sf_security *s, const struct sf_mechanism *m,
+                     const struct sf_credentials *own);
+
+/* Wipes and frees what it owns. All zeroes is allowed. */
+void sf_security_fini(struct sf_security *s);
+
+/* Takes the keys out of a handshake that is done; the caller sf_security_drop()s them. */
+void *sf_security_take(struct sf_security *s);
+void sf_security_drop(const struct sf_mechanism *m, void *keys); /* NULL is allowed */
+
+/* ---- For mechanisms ---- */
+
+/* Whether a body is a command of this name; `*data` and `*size`: what stands behind it. */
+bool sf_security_is(const uint8_t *body, size_t n, const char *name, uint8_t **data, size_t *size);
+
+/* Writes a command's name and n octets behind it (NULL: leaves them): its size, or -ENOSPC. */
+int sf_security_put(uint8_t *to, size_t room, const char *name, const void *data, size_t n);
+
+/* Refuse a peer: -EPROTO with that error; for any command that is not the one waited for. */
+int sf_security_refuse(struct sf_security *s, uint32_t error);
+int sf_security_unexpected(struct sf_security *s, const uint8_t *body, size_t n);
+
+/* The same of who may be told ERROR, whose reason becomes `status`; and for what stands behind that name. */
+int sf_security_refused(struct sf_security *s, const uint8_t *body, size_t n);
+int sf_security_reason(struct sf_security *s, const uint8_t *data, size_t n);
+
+#endif

@@ -1,0 +1,13 @@
+/* Which mechanism has which number. */
+#include "security/security.h"
+
+#include <sifr.h>
+
+const struct sf_mechanism *sf_mechanism_find(int number)
+{
+    switch (number) {
+    case SIFR_NULL: return &sf_mechanism_null;
+    case SIFR_PLAIN: return &sf_mechanism_plain;
+    default: return NULL;
+    }
+}
