@@ -97,16 +97,20 @@ struct sf_mechanism {
     int (*seal)(void *keys, uint8_t *to, unsigned flags, const uint8_t *data, size_t n);
 
     /*
-     * Opens the n octets of a sealed frame's body, at least `overhead`: one octet
-     * of flags and n - overhead of payload, to `to`, which do not overlap. 0, or
-     * -EPROTO with `*error` as in sf_security.
+     * Opens a sealed frame's body of n octets: its payload of n - overhead octets
+     * to `to`, which does not overlap it, and SF_SEAL_.. to `*flags`, where other
+     * bits may be set. 0, or -EPROTO with `*error` as in sf_security.
      */
-    int (*open)(void *keys, uint8_t *to, const uint8_t *body, size_t n, uint32_t *error);
+    int (*open)(void *keys, uint8_t *to, unsigned *flags, const uint8_t *body, size_t n,
+                uint32_t *error);
 };
 
 enum { SF_SEAL_MORE = 1, SF_SEAL_COMMAND = 2 };
 
 extern const struct sf_mechanism sf_mechanism_null, sf_mechanism_plain;
+#ifdef SF_HAVE_SODIUM
+extern const struct sf_mechanism sf_mechanism_curve;
+#endif
 
 /* The mechanism of this number (SIFR_NULL..), or NULL if it is not built in. */
 const struct sf_mechanism *sf_mechanism_find(int number);

@@ -8,6 +8,9 @@ const struct sf_mechanism *sf_mechanism_find(int number)
     switch (number) {
     case SIFR_NULL: return &sf_mechanism_null;
     case SIFR_PLAIN: return &sf_mechanism_plain;
+#ifdef SF_HAVE_SODIUM
+    case SIFR_CURVE: return &sf_mechanism_curve;
+#endif
     default: return NULL;
     }
 }

@@ -24,7 +24,7 @@ enum {
 
 /* --- Buffers ----------------------------------------------------------- */
 
-int sf_buffer_add(struct sf_buffer *b, const void *bytes, size_t n)
+uint8_t *sf_buffer_reserve(struct sf_buffer *b, size_t n)
 {
     if (b->at == b->size)
         b->at = b->size = 0;
@@ -36,12 +36,21 @@ int sf_buffer_add(struct sf_buffer *b, const void *bytes, size_t n)
             room *= 2;
         to = sf_realloc(b->data, room);
         if (!to)
-            return -ENOMEM;
+            return NULL;
         b->data = to;
         b->room = room;
     }
+    return b->data + b->size;
+}
+
+int sf_buffer_add(struct sf_buffer *b, const void *bytes, size_t n)
+{
+    uint8_t *to = sf_buffer_reserve(b, n);
+
+    if (!to)
+        return -ENOMEM;
     if (n)
-        memcpy(b->data + b->size, bytes, n);
+        memcpy(to, bytes, n);
     b->size += n;
     return 0;
 }
@@ -87,6 +96,7 @@ void sf_conn_unref(struct sf_conn *c)
         sf_buffer_fini(&c->old->stash);
         sf_free(c->old);
     }
+    sf_seal_free(c);
     sf_free(c->far_end);
     sf_free(c);
     sf_socket_unref(s);
@@ -642,11 +652,11 @@ void sf_conn_calm(struct sf_conn *c)
  */
 static bool shrink(struct sf_conn *c)
 {
-    bool done = sf_pipe_shrink(c->link->in);
+    bool done = sf_pipe_shrink(c->link->in) & sf_seal_shrink_in(c);
 
     if (!sf_conn_hold(c, SF_TODO_DRAIN))
         return false;
-    done &= sf_pipe_shrink(c->link->out);
+    done &= sf_pipe_shrink(c->link->out) & sf_seal_shrink_out(c);
     sf_conn_drop(c);
     return done;
 }

@@ -109,6 +109,27 @@ struct sf_big {
     struct sf_owner *owner; /* owns */
     uint64_t size, got;
     size_t room, header;
+    bool unasked; /* it is whole, and whether it may be has not been asked */
+};
+
+/* Only with a mechanism that changes frames (seal.c). */
+struct sf_sealed {
+    const struct sf_mechanism *mechanism;
+    void *keys; /* owns */
+
+    /* Under `writer`. */
+    struct sf_buffer stage; /* sealed frames on their way out */
+    struct sf_buffer ends;  /* of size_t: where in it messages of the out-pipe end */
+    int failed;             /* of what was taken from the out-pipe something could not be sealed */
+    bool inside;            /* the last frame there was not its message's last */
+
+    /* Who reads. */
+    struct sf_buffer stash; /* sealed input: no whole frame, or one that waits to be opened */
+    int failed_in;          /* -EPROTO: there is one that does not open; -ENOMEM */
+    uint32_t error;         /* with -EPROTO: SIFR_PROTOCOL_ERROR_.. */
+    bool whole;             /* the stash begins with one that can be opened */
+    bool bulk;              /* bytes arrive in large amounts, while leased */
+    bool last_big;          /* the last frame had a block of its own */
 };
 
 /*
@@ -164,6 +185,7 @@ struct sf_conn {
     struct sf_buffer lane;    /* commands of our own: PONG, PING; joins between messages */
     struct sf_old *old;       /* owns, or NULL */
     struct sf_big *big;       /* owns, or NULL */
+    struct sf_sealed *sealed; /* owns, or NULL; made and freed with both tokens */
     struct sf_soon soon;      /* while streaming, or starved */
     uint64_t soon_took;       /* messages taken from the out-pipe when it was queued */
     uint32_t soon_wait_us;    /* then: it is longer each time; 0: the stream has just begun */
@@ -298,6 +320,19 @@ ssize_t sf_recv_read(struct sf_conn *c, struct iovec *v, int n);
 int sf_recv_start(struct sf_conn *c, const uint8_t *bytes, size_t n); /* octets behind the handshake */
 void sf_recv_abort(struct sf_conn *c); /* what is incomplete is taken back */
 
+/* seal.c */
+int sf_seal_new(struct sf_conn *c, struct sf_security *s); /* if it is one that seals; 0 or -ENOMEM */
+void sf_seal_free(struct sf_conn *c);
+int sf_seal_flush(struct sf_conn *c, struct sf_link *l, bool by_writer); /* as sf_send_batch */
+int sf_seal_start(struct sf_conn *c, const uint8_t *bytes, size_t n); /* as sf_recv_start */
+ssize_t sf_seal_read(struct sf_conn *c); /* opens into the in-pipe what it reads: octets, 0 end, -errno */
+bool sf_seal_waits(const struct sf_conn *c); /* sf_seal_read needs not read */
+/* What is kept is more than the idle keep; gives it back: false: something is in it. */
+bool sf_seal_writes_large(const struct sf_conn *c);
+bool sf_seal_reads_large(const struct sf_conn *c);
+bool sf_seal_shrink_out(struct sf_conn *c);
+bool sf_seal_shrink_in(struct sf_conn *c);
+
 /* heartbeat.c */
 int sf_heart_start(struct sf_conn *c);
 void sf_heart_heard(struct sf_conn *c); /* a whole frame came */
@@ -305,6 +340,7 @@ void sf_heart_ttl(struct sf_conn *c, uint32_t ttl_ms);
 void sf_heart_stop(struct sf_conn *c);
 
 int sf_buffer_add(struct sf_buffer *b, const void *bytes, size_t n); /* 0 or -ENOMEM */
+uint8_t *sf_buffer_reserve(struct sf_buffer *b, size_t n); /* room for n more behind `size`, or NULL */
 void sf_buffer_fini(struct sf_buffer *b);
 struct sf_old *sf_conn_old(struct sf_conn *c); /* makes it if need be; NULL without memory */
 

@@ -523,7 +523,7 @@ void sf_lease_tick(struct sf_conn *c)
         } else if (atomic_load(&s->lease_poller)) {
             /* It has been waiting for a whole tick: we would only wake up in vain. */
             rest = s->ticks_rest = true;
-            if (sf_pipe_writes_large(c->link->in))
+            if (sf_pipe_writes_large(c->link->in) || sf_seal_reads_large(c))
                 sf_conn_calm(c);
         } else if (leased(c->link)) {
             sf_lease_return(s, c->link);

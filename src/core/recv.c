@@ -66,7 +66,8 @@ static void count_cut(struct sf_conn *c)
 {
     const struct sf_pipe *p = c->link->in;
     const uint8_t *at = p->raw ? sf_pipe_raw(c->link->in) : NULL;
-    bool within = p->open || c->big || (c->old && c->old->stash.size);
+    bool within = p->open || c->big || (c->old && c->old->stash.size) ||
+                  (c->sealed && c->sealed->stash.size);
     size_t left = c->big ? 0 : p->raw;
     struct sf_frame f;
     uint64_t whole = 0;
@@ -104,6 +105,7 @@ void sf_recv_abort(struct sf_conn *c)
     if (c->big)
         sf_owner_unref(c->big->owner);
     end_big(c);
+    sf_seal_free(c);
     if (c->link) {
         tell_readable(c);
         sf_pipe_rollback(c->link->in);
@@ -254,6 +256,19 @@ static int begin_big(struct sf_conn *c, const struct sf_frame *f, size_t header)
     return 0;
 }
 
+/* One that has come whole: 0, -EAGAIN the socket has enough for now, -EPROTO. */
+static int ask_big(struct sf_conn *c)
+{
+    struct sf_frame f = {.size = c->big->size, .flags = sf_pipe_raw(c->link->in)[0] & SF_FRAME_MORE};
+    int err;
+
+    if (!c->in_frame_more && !sf_pipe_has_room(c->link->in))
+        return -EAGAIN;
+    err = note_frame(c, &f);
+    c->big->unasked = err != 0;
+    return err;
+}
+
 static int finish_big(struct sf_conn *c)
 {
     struct sf_pipe *p = c->link->in;
@@ -339,6 +354,11 @@ static int hop(struct sf_conn *c, size_t *missing)
         if (c->big) {
             if (c->big->got < c->big->size)
                 break;
+            if (c->big->unasked) {
+                err = ask_big(c);
+                if (err)
+                    break;
+            }
             err = finish_big(c);
             heard = true;
             continue;
@@ -517,6 +537,8 @@ static ssize_t read_some(struct sf_conn *c, size_t missing)
     ssize_t n;
     int err;
 
+    if (c->sealed)
+        return sf_seal_read(c);
     if (c->version == SF_ZMTP_10) {
         v.iov_base = sf_loop_scratch(c->loop, &v.iov_len);
         n = sf_recv_read(c, &v, 1);
@@ -575,6 +597,8 @@ int sf_recv_start(struct sf_conn *c, const uint8_t *bytes, size_t n)
 
     if (n == 0)
         return 0;
+    if (c->sealed)
+        return sf_seal_start(c, bytes, n);
     if (c->version == SF_ZMTP_10)
         return stash(c, bytes, n);
     err = sf_link_need_in(c->link);
@@ -637,14 +661,16 @@ void sf_recv_fill(struct sf_conn *c)
         }
         if (err == -EPROTO) {
             c->cut_by = SF_DROP_REFUSED;
+            if (c->sealed && c->sealed->error)
+                sf_conn_event(c, SIFR_EVENT_HANDSHAKE_FAILED_PROTOCOL, c->sealed->error);
             sf_conn_stop(c);
             return;
         }
-        if (err == 0 && i == READS)
+        if (err == 0 && i >= READS && !sf_seal_waits(c))
             break;
         n = err ? err : read_some(c, missing);
         if (n == -EAGAIN) {
-            if (sf_pipe_writes_large(c->link->in))
+            if (sf_pipe_writes_large(c->link->in) || sf_seal_reads_large(c))
                 sf_conn_calm(c);
             sf_conn_watch(c);
             return;
@@ -676,7 +702,7 @@ int sf_recv_some(struct sf_conn *c)
         ssize_t n;
 
         sf_pipe_publish(p);
-        if (sf_pipe_ready(p))
+        if (sf_pipe_ready(p) && (err || !sf_seal_waits(c)))
             return 1;
         if (err)
             return err;

@@ -30,7 +30,8 @@ int sf_send_lane(struct sf_conn *c, const void *bytes, size_t n)
 
 bool sf_send_done(struct sf_conn *c)
 {
-    return c->lane.at == c->lane.size && !c->staged && (!c->link || sf_pipe_drained(c->link->out));
+    return c->lane.at == c->lane.size && !c->staged && (!c->sealed || c->sealed->stage.size == 0) &&
+           (!c->link || sf_pipe_drained(c->link->out));
 }
 
 static void want_write(struct sf_conn *c, bool want)
@@ -154,6 +155,8 @@ static int flush_chunks(struct sf_conn *c, struct sf_link *l, size_t limit, bool
     bool credit;
     int n;
 
+    if (c->sealed)
+        return sf_seal_flush(c, l, by_writer);
     limit = batch(c, limit) < limit ? batch(c, limit) : limit;
     n = sf_pipe_gather(p, v, IOVECS, limit, &bytes);
     if (n == 0)
@@ -171,6 +174,8 @@ static int flush_chunks(struct sf_conn *c, struct sf_link *l, size_t limit, bool
 /* One step of whatever is next: 1 went on, 0 nothing to do, -errno. */
 static int flush_some(struct sf_conn *c)
 {
+    if (c->sealed)
+        return sf_seal_flush(c, c->link, false);
     if (c->lane.size && !c->staged && sf_pipe_at_message(c->link->out)) {
         int err = write_buffer(c, &c->lane);
 
@@ -247,7 +252,7 @@ static void flush(struct sf_conn *c)
             return;
         }
         if (sf_pipe_sleep(c->link->out, &credit)) {
-            if (sf_pipe_reads_large(c->link->out))
+            if (sf_pipe_reads_large(c->link->out) || sf_seal_writes_large(c))
                 sf_conn_calm(c);
             sf_crowd_await(c);
             if (credit)

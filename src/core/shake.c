@@ -500,6 +500,8 @@ static int become_ready(struct sf_conn *c)
         err = keep_identity(c);
     if (err == 0)
         err = say_hello(c);
+    if (err == 0)
+        err = sf_seal_new(c, &k->security);
     if (err == 0 && c->version >= SF_ZMTP_31)
         err = sf_heart_start(c);
     if (err)
