@@ -228,6 +228,8 @@ static int say(struct sf_conn *c)
     uint8_t *scratch = sf_loop_scratch(c->loop, &room);
     int n = sf_handshake_say(&c->shake->security, &hello, scratch, room), err;
 
+    if (n == -EPROTO)
+        refuse(c, c->shake->security.error, 0);
     if (n < 0)
         return n;
     err = n > SF_SHAKE_MAX ? -ENOSPC : set_out(c->shake, scratch, (size_t)n);
