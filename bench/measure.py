@@ -57,6 +57,10 @@ def rows_of_targets(quick):
                             dict(transport=transport, size=size, cores="apart"), must=m, aim=a,
                             raw=None if transport == "inproc" else 0.7,
                             count=max(200, min(50000, (8 << 20) // size))))
+    for name, must in (("64 B", 2), ("1 KiB", 1.6), ("64 KiB", 1.8)):
+        rows.append(Row("throughput tcp, CURVE", name, "throughput",
+                        dict(size=SIZES[name], cores="apart", curve=1), must=must, raw=0.8,
+                        count=max(200, min(50000, (8 << 20) // SIZES[name]))))
     for name, must in (("8 B", 1 / 5), ("64 B", 1 / 4), ("1 KiB", 1 / 2.5)):
         rows.append(Row("CPU per message tcp", name, "throughput",
                         dict(transport="tcp", size=SIZES[name], cores="apart"), "cpu_ns",

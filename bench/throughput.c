@@ -4,10 +4,16 @@
  *   size=BYTES count=MESSAGES hwm=MESSAGES parts=FRAMES     of each message
  *   senders=N receivers=N                                    sockets; one of the two is 1
  *   proxy=1                                                  a third process forwards
+ *   curve=1                                                  protected by CURVE; raw is then
+ *       libsodium alone: one role makes that many boxes, the other one opens as many
  *
  * The first eighth of the messages warms up.
  */
 #include "lib/bench.h"
+
+#ifdef BENCH_SODIUM
+#include <sodium.h>
+#endif
 
 static size_t size;
 static uint64_t count, warm;
@@ -164,6 +170,60 @@ static void forward(void)
     lib->forward(bench->endpoint[0], bench->endpoint[1], proxy_ready);
 }
 
+/* ---- What CURVE allows at best: its boxes, and nothing around them ---- */
+
+enum { BOX_SECONDS = 3 };
+
+#ifdef BENCH_SODIUM
+static void work_on_boxes(bool opens)
+{
+    uint8_t key[crypto_box_BEFORENMBYTES] = {1}, nonce[crypto_box_NONCEBYTES] = {2};
+    uint8_t *message = bench_message(size + 1), *box = malloc(size + 1 + crypto_box_MACBYTES);
+    uint64_t begun = bench_ns();
+
+    if (!box || sodium_init() < 0)
+        die("no boxes");
+    crypto_box_easy_afternm(box, message, size + 1, nonce, key); /* an octet of flags is in it */
+    for (uint64_t i = 0; i < count; i++) {
+        if (i == warm)
+            begun = bench_ns();
+        if (!opens)
+            crypto_box_easy_afternm(box, message, size + 1, nonce, key);
+        else if (crypto_box_open_easy_afternm(message, box, size + 1 + crypto_box_MACBYTES, nonce,
+                                              key) != 0)
+            die("it does not open");
+    }
+    bench->result[BOX_SECONDS + opens] = (double)(bench_ns() - begun) / 1e9;
+    free(message);
+    free(box);
+}
+
+static void make_boxes(void)
+{
+    work_on_boxes(false);
+}
+
+static void open_boxes(void)
+{
+    work_on_boxes(true);
+}
+
+static int boxes(void)
+{
+    double *seconds = bench->result + BOX_SECONDS;
+
+    bench_roles(make_boxes, open_boxes, NULL);
+    bench_result("seconds", seconds[0] > seconds[1] ? seconds[0] : seconds[1]);
+    bench_result("rate", (double)(count - warm) / (seconds[0] > seconds[1] ? seconds[0] : seconds[1]));
+    return bench_finish();
+}
+#else
+static int boxes(void)
+{
+    unsupported("libsodium was not found");
+}
+#endif
+
 int main(int argc, char **argv)
 {
     double measured;
@@ -184,6 +244,10 @@ int main(int argc, char **argv)
     if ((senders > 1 || receivers > 1) && (proxy || lib == &peer_raw))
         unsupported("one sender and one receiver alone");
     warm = count / 8;
+    if (bench_curve() && proxy)
+        unsupported("a proxy between protected sockets");
+    if (bench_curve() && lib == &peer_raw)
+        return boxes();
 
     bench_roles(push, pull, proxy ? forward : NULL);
     measured = (double)(count - warm);

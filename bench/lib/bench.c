@@ -19,6 +19,7 @@ struct bench *bench;
 static char **words; /* NULL where it has been asked for */
 static int word_count;
 static const char *transport, *cores, *program;
+static bool curve;
 static void *shared_context; /* of roles that are threads */
 static char results[1024];
 
@@ -117,6 +118,7 @@ void bench_begin(int argc, char **argv)
     word_count = argc - 2;
     transport = bench_word("transport", "tcp");
     cores = bench_word("cores", "free");
+    curve = bench_number("curve", 0);
 
     bench = mmap(NULL, sizeof *bench, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (bench == MAP_FAILED)
@@ -236,9 +238,25 @@ void bench_wait(sem_t *sem)
             die("sem_wait: %s", strerror(errno));
 }
 
-struct peer *bench_bind(void *ctx, enum peer_type type, int hwm, int dialers)
+bool bench_curve(void)
+{
+    return curve;
+}
+
+static struct peer *open_peer(void *ctx, enum peer_type type, int hwm, bool server)
 {
     struct peer *p = lib->open(ctx, type, hwm);
+
+    if (curve && !lib->secure)
+        unsupported("it has no CURVE");
+    if (curve)
+        lib->secure(p, server);
+    return p;
+}
+
+struct peer *bench_bind(void *ctx, enum peer_type type, int hwm, int dialers)
+{
+    struct peer *p = open_peer(ctx, type, hwm, true);
 
     lib->bind(p, bench->endpoint[0]);
     for (int i = 0; i < dialers; i++)
@@ -248,7 +266,7 @@ struct peer *bench_bind(void *ctx, enum peer_type type, int hwm, int dialers)
 
 struct peer *bench_dial(void *ctx, enum peer_type type, int hwm)
 {
-    struct peer *p = lib->open(ctx, type, hwm);
+    struct peer *p = open_peer(ctx, type, hwm, false);
 
     bench_wait(&bench->bound);
     lib->dial(p, bench->endpoint[0]);

@@ -16,6 +16,7 @@
  * A program is called PROGRAM LIBRARY [KEY=VALUE]... All know
  *   transport=tcp|ipc|inproc   inproc makes the roles threads of one process
  *   cores=free|same|apart      where the roles run, their libraries' threads included
+ *   curve=1                    protected by CURVE
  *   limit=SECONDS              after which it is ended as failed
  */
 void bench_begin(int argc, char **argv);
@@ -45,6 +46,7 @@ void bench_end_context(void *ctx);
  * With a third, c, that one runs free until the others have ended.
  */
 void bench_roles(void (*a)(void), void (*b)(void), void (*c)(void));
+bool bench_curve(void);
 /* Whether the roles are threads of one process. */
 bool bench_threads(void);
 

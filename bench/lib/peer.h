@@ -43,6 +43,9 @@ struct peer_lib {
     struct peer *(*open)(void *ctx, enum peer_type type, int hwm);
     void (*close)(struct peer *p);
 
+    /* Protects it by CURVE, with keys that both sides know, before it binds or dials. NULL: it cannot. */
+    void (*secure)(struct peer *p, bool server);
+
     /* Binds; writes the endpoint that came of it in place of tcp://127.0.0.1:* and the like. */
     void (*bind)(struct peer *p, char endpoint[PEER_ENDPOINT]);
     void (*dial)(struct peer *p, const char *endpoint);

@@ -86,6 +86,27 @@ static void dial(struct peer *p, const char *endpoint)
     OK(F(connect)(p->socket, endpoint));
 }
 
+static void set_text(struct peer *p, int option, const char *text)
+{
+    OK(F(setsockopt)(p->socket, option, text, strlen(text)));
+}
+
+static void secure(struct peer *p, bool server)
+{
+    int yes = 1;
+
+    if (!F(has)("curve"))
+        unsupported("it was built without CURVE");
+    if (server) {
+        OK(F(setsockopt)(p->socket, K(CURVE_SERVER), &yes, sizeof yes));
+        set_text(p, K(CURVE_SECRETKEY), "JTKVSB%%)wK0E.X)V>+}o?pNmC{O&4W4b!Ni{Lh6");
+        return;
+    }
+    set_text(p, K(CURVE_SERVERKEY), "rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7");
+    set_text(p, K(CURVE_PUBLICKEY), "Yne@$w-vo<fVvi]a<NY6T1ed:M$fCG*[IaLV{hID");
+    set_text(p, K(CURVE_SECRETKEY), "D:)Q[IlAW!ahhC2ac:9*A}h:p?([4%wOTJ%JR%cs");
+}
+
 static void nodrop(struct peer *p)
 {
     int yes = 1;
@@ -179,6 +200,7 @@ static void forward(char in[PEER_ENDPOINT], char out[PEER_ENDPOINT], void (*read
 #define ZEROMQ_TABLE(library) \
     { \
         .name = library, .begin = begin, .end = end, .open = open_peer, .close = close_peer, \
+        .secure = secure, \
         .bind = bind_peer, .dial = dial, .nodrop = nodrop, .subscribe = subscribe, \
         .send = send_frame, .recv = recv_frame, .more = more, .keep = keep, .drop = drop, \
         .wait = wait_peers, .wait_kept = HAS_POLLERS, .forward = forward, \

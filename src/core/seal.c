@@ -94,8 +94,8 @@ static int seal_lane(struct sf_conn *c)
     struct sf_buffer *b = &c->lane;
 
     while (b->at < b->size) {
-        struct sf_frame f;
-        int header = sf_frame_get(&f, b->data + b->at, b->size - b->at);
+        struct sf_frame f = {0, 0};
+        int header = sf_frame_get(&f, b->data + b->at, b->size - b->at); /* whole ones, and our own */
         int err = seal_frame(c, f.flags, b->data + b->at + header, f.size);
 
         if (err)

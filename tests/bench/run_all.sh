@@ -38,6 +38,12 @@ for size in 1 8192 1048576; do
     try throughput sifr count=50 "size=$size"
     try throughput raw count=50 "size=$size"
 done
+if "$dir/throughput" sifr count=1 curve=1 >/dev/null 2>&1; then # 77 without libsodium
+    for size in 64 65536; do
+        try throughput sifr count=500 "size=$size" curve=1
+        try throughput raw count=500 "size=$size" curve=1
+    done
+fi
 try throughput sifr count=2000 senders=5
 try throughput sifr count=2000 receivers=5
 try throughput sifr count=2000 parts=3

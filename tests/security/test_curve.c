@@ -770,7 +770,7 @@ START_TEST(recorded_handshakes_and_messages_open_at_both_ends)
         }
         ck_assert_msg(open_body(to, opened, &flags, b, n, &error) == 0, "%s: unit %d: %x", r->case_name, i, error);
         if (r->units[i].plain[0]) {
-            uint8_t expected[256];
+            uint8_t expected[1024];
 
             size = read_hex(expected, r->units[i].plain);
             ck_assert_uint_eq(size, n - OVERHEAD + 1);
