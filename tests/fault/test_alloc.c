@@ -253,6 +253,29 @@ static void large_frames(int way)
     pass(a, b, &large);
 }
 
+/* The same through CURVE, where it is built in, and back; keys need memory of their own. */
+static void sealed(int way)
+{
+    static const struct letter large = {NULL, 4, {{"", 0}, {NULL, 3000}, {NULL, 100000}, {NULL, 40000}}};
+    char public_key[41], secret_key[41];
+    sifr_socket_t *a, *b;
+
+    if (!sifr_has("curve"))
+        return;
+    ck_works(sifr_curve_keypair(public_key, secret_key));
+    start_context();
+    a = start_socket(SIFR_PAIR);
+    b = start_socket(SIFR_PAIR);
+    set_bytes(a, SIFR_CURVE_SERVERKEY, public_key, 40);
+    set_bytes(a, SIFR_CURVE_PUBLICKEY, public_key, 40);
+    set_bytes(a, SIFR_CURVE_SECRETKEY, secret_key, 40);
+    set_bytes(b, SIFR_CURVE_SECRETKEY, secret_key, 40);
+    set_int(b, SIFR_CURVE_SERVER, 1);
+    meet(a, b, way);
+    pass(a, b, &parts);
+    pass(b, a, &large);
+}
+
 static void messages_alone(int unused)
 {
     static const struct letter large = {NULL, 1, {{NULL, 5000}}};
@@ -949,6 +972,8 @@ static const struct {
     {messages_alone, 0},
     {large_frames, 2 * TCP},
     {large_frames, 2 * INPROC + 1},
+    {sealed, 2 * TCP},
+    {sealed, 2 * IPC + 1},
     {newest_alone, 2 * TCP + 1},
     {newest_alone, 2 * INPROC},
     {connected_before_bound, 0},
