@@ -3,7 +3,7 @@
  *
  * This is the whole public API, in the order in which a program meets it:
  * library, errors, context, sockets, options, endpoints, messages, sending and
- * receiving, polling, monitoring, proxy, timers, keys, tools.
+ * receiving, polling, monitoring, proxy, timers, keys, authenticator, tools.
  *
  * What holds for every call:
  *   - What fails returns -1 (or NULL) and leaves a code other than 0 in errno;
@@ -1661,6 +1661,166 @@ SIFR_API int sifr_curve_keypair(char *z85_public_key, char *z85_secret_key);
  * Source:  RFC 26 (CurveZMQ), RFC 32 (Z85).
  */
 SIFR_API int sifr_curve_public(char *z85_public_key, const char *z85_secret_key);
+
+/* ---- Authenticator ---------------------------------------------------------------------- */
+
+/*
+ * Decides who may connect to the sockets of a context: a ZAP handler in a thread of its own. It is
+ * asked about each connection to a socket that is a PLAIN, CURVE or GSSAPI server, and to one with
+ * SIFR_ZAP_DOMAIN. With no settings at all
+ *   NULL and GSSAPI peers may come in, PLAIN and CURVE peers may not.
+ *
+ * Every setting is made for a domain: of the servers with that SIFR_ZAP_DOMAIN; or, with NULL or
+ * "*", of those in a domain that has no such setting of its own. Settings may be changed at any
+ * time and hold for connections made from then on. Programs need none to stop: the end of the
+ * context stops the authenticator too.
+ */
+typedef struct sifr_auth sifr_auth_t;
+
+/*
+ * Starts an authenticator: takes the endpoint inproc://zeromq.zap.01, and one of SIFR_MAX_SOCKETS.
+ *
+ * Returns it, for sifr_auth_destroy to stop and free, or NULL with errno:
+ *   EADDRINUSE  the context has a ZAP handler
+ *   EMFILE      SIFR_MAX_SOCKETS reached        ENOMEM  out of memory or threads
+ *   ETERM       the context is shutting down    EFAULT  not a context
+ *
+ * Threads: any.
+ * Source:  RFC 27 (ZAP).
+ */
+SIFR_API sifr_auth_t *sifr_auth_new(sifr_ctx_t *ctx);
+
+/*
+ * Stops an authenticator. From now on nobody is asked: PLAIN servers let nobody in and CURVE servers
+ * everybody, unless they say otherwise (SIFR_ZAP_ENFORCE_DOMAIN).
+ *
+ *   auth  points to it; taken, and set to NULL
+ *
+ * Returns 0, or -1 with errno:
+ *   EDEADLK  called by the function that it reports to
+ *   EFAULT   NULL, or not an authenticator
+ *
+ * Threads: any; also after the end of its context.
+ */
+SIFR_API int sifr_auth_destroy(sifr_auth_t **auth);
+
+/*
+ * Lets in peers with these addresses, as far as the rest goes, and no others of this domain.
+ *
+ *   domain   a name of at most 255 bytes; NULL or "*": domains without an allow list
+ *   address  "10.0.0.1", "10.0.0.0/8", "fe80::1", "fe80::/10"; or "localhost": peers over ipc. An
+ *            IPv4 peer of a socket with SIFR_IPV6 is meant by its IPv4 address
+ *
+ * Returns 0, or -1 with errno:
+ *   EINVAL  not an address, or the domain's name is too long
+ *   ENOMEM  out of memory        EFAULT  not an authenticator
+ *
+ * Threads: any.
+ */
+SIFR_API int sifr_auth_allow(sifr_auth_t *auth, const char *domain, const char *address);
+
+/*
+ * Keeps out peers with these addresses, whatever allows them; NULL or "*": of all domains, also of
+ * those that deny others. Else as sifr_auth_allow.
+ */
+SIFR_API int sifr_auth_deny(sifr_auth_t *auth, const char *domain, const char *address);
+
+/*
+ * Lets in the PLAIN users that a file names, a line each: "name=password". Lines that are empty or
+ * begin with # do not count, nor do blanks around the name. The file is read now, and again when it
+ * is found to have changed; while it cannot be read it lets in nobody.
+ *
+ *   domain  as above; NULL or "*": domains without such a file
+ *   file    its path, NULL: none any more
+ *
+ * Returns 0, or -1 with errno and nothing changed:
+ *   EINVAL  a line without "=" or name, with more than 255 bytes on one side, or for a name that
+ *           there was before; not a regular file, or larger than 64 MiB; or the domain's name
+ *   ENOENT, EACCES or another of the system's: it cannot be read
+ *   ENOMEM  out of memory        EFAULT  not an authenticator
+ *
+ * The user's name becomes the property "User-Id" of the messages that come.
+ *
+ * Threads: any.
+ * Source:  RFC 24 (PLAIN).
+ */
+SIFR_API int sifr_auth_plain(sifr_auth_t *auth, const char *domain, const char *file);
+
+/* In place of a directory: whoever has a key. */
+#define SIFR_AUTH_ANY "*"
+
+/*
+ * Lets in CURVE clients by their public keys.
+ *
+ *   domain     as above; NULL or "*": domains without such a directory
+ *   directory  of certificates as czmq, pyzmq and examples/keygen write them, a file a client. Those
+ *              with names that begin with "." or end in "_secret" are not looked at, and what is no
+ *              certificate does not count. It is read now, and again when it is found to have
+ *              changed; while it cannot be read it lets in nobody. Or SIFR_AUTH_ANY; or NULL: none
+ *              any more
+ *
+ * Returns 0, or -1 with errno and nothing changed:
+ *   ENOENT, ENOTDIR, EACCES or another of the system's: it cannot be read
+ *   EINVAL  the domain's name is too long
+ *   ENOMEM  out of memory        EFAULT  not an authenticator
+ *
+ * The client's key as Z85 becomes the property "User-Id" of the messages that come; what stands in
+ * the certificate under "metadata" become further ones.
+ *
+ * Threads: any.
+ * Source:  RFC 26 (CurveZMQ); RFC 4 (ZPL) for certificates.
+ */
+SIFR_API int sifr_auth_curve(sifr_auth_t *auth, const char *domain, const char *directory);
+
+/*
+ * Forgets all settings of a domain, with NULL or "*" those of all domains that have none.
+ *
+ * Returns 0, or -1 with errno:
+ *   EFAULT  not an authenticator
+ *
+ * Threads: any.
+ */
+SIFR_API int sifr_auth_forget(sifr_auth_t *auth, const char *domain);
+
+/*
+ * Reads all files and directories again, now. Without it a change is noticed when a peer connects,
+ * at the latest a tenth of a second after it was made.
+ *
+ * Returns 0, or -1 with errno of the first that cannot be read, as sifr_auth_plain and
+ * sifr_auth_curve; the others have been read.
+ *
+ * Threads: any.
+ */
+SIFR_API int sifr_auth_reload(sifr_auth_t *auth);
+
+/*
+ * What an authenticator decided, for a log. No text is NULL, and each is one line: of what peers
+ * said, bytes that ASCII has no character for are shown as \xHH.
+ */
+typedef struct sifr_auth_event {
+    int status;            /* 200: comes in; 400: does not; 500: a fault; 0: about a file, no peer */
+    const char *reason;    /* why */
+    const char *mechanism; /* "PLAIN"; this and the rest are empty with status 0 */
+    const char *domain;
+    const char *address;
+    const char *user; /* PLAIN: name, be it right or not. CURVE: key. GSSAPI: principal */
+} sifr_auth_event_t;
+
+/* Is told, in the authenticator's thread; borrows the event. */
+typedef void sifr_auth_log_fn(const sifr_auth_event_t *event, void *arg);
+
+/*
+ * Has each decision reported, after it was made known, and each file that was found to have changed.
+ *
+ *   fn   what is called, with arg; it may change settings, but not destroy the authenticator; NULL:
+ *        nothing is reported any more
+ *
+ * Returns 0 when no call of a former one is under way, or -1 with errno:
+ *   EFAULT  not an authenticator
+ *
+ * Threads: any.
+ */
+SIFR_API int sifr_auth_log(sifr_auth_t *auth, sifr_auth_log_fn *fn, void *arg);
 
 /* ---- Tools ------------------------------------------------------------------------------ */
 
