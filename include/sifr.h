@@ -1783,8 +1783,8 @@ SIFR_API int sifr_auth_curve(sifr_auth_t *auth, const char *domain, const char *
 SIFR_API int sifr_auth_forget(sifr_auth_t *auth, const char *domain);
 
 /*
- * Reads all files and directories again, now. Without it a change is noticed when a peer connects,
- * at the latest a tenth of a second after it was made.
+ * Reads all files and directories again, now. Without it they are looked at when a peer connects,
+ * at most every 50 ms.
  *
  * Returns 0, or -1 with errno of the first that cannot be read, as sifr_auth_plain and
  * sifr_auth_curve; the others have been read.
