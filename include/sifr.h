@@ -1787,7 +1787,7 @@ SIFR_API int sifr_auth_forget(sifr_auth_t *auth, const char *domain);
  * at most every 50 ms.
  *
  * Returns 0, or -1 with errno of the first that cannot be read, as sifr_auth_plain and
- * sifr_auth_curve; the others have been read.
+ * sifr_auth_curve; the others have been read. With ENOMEM, EMFILE and ENFILE who was known still is.
  *
  * Threads: any.
  */
@@ -1798,7 +1798,7 @@ SIFR_API int sifr_auth_reload(sifr_auth_t *auth);
  * said, bytes that ASCII has no character for are shown as \xHH.
  */
 typedef struct sifr_auth_event {
-    int status;            /* 200: comes in; 400: does not; 500: a fault; 0: about a file, no peer */
+    int status; /* 200: comes in; 400: does not; 300: not now; 500: no question; 0: about a file */
     const char *reason;    /* why */
     const char *mechanism; /* "PLAIN"; this and the rest are empty with status 0 */
     const char *domain;

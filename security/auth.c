@@ -11,13 +11,14 @@
 #include "security/store.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
-/* A request has six frames before its credentials; a reply six in all, behind the REP's delimiter. */
+/* A request has six frames before its credentials, a reply six in all; both behind an empty one. */
 enum { VERSION, REQUEST_ID, DOMAIN, ADDRESS, ROUTING_ID, MECHANISM, CREDENTIALS };
-enum { CREDENTIALS_MAX = 2, FRAMES_MAX = CREDENTIALS + CREDENTIALS_MAX };
+enum { REPLY_FRAMES = 8, CREDENTIALS_MAX = 2, FRAMES_MAX = CREDENTIALS + CREDENTIALS_MAX };
 enum { DOMAIN_MAX = 255, KEY_TEXT = 40, LOOK_MS = 50, SHOWN_MAX = 4 * 255 };
 
 #define ENDPOINT "inproc://zeromq.zap.01"
@@ -50,7 +51,7 @@ struct sifr_auth {
     pthread_t self;      /* that thread's, once it runs */
     bool runs;
     struct sf_list domains;
-    sifr_socket_t *rep; /* owns; NULL once it is closed */
+    sifr_socket_t *router; /* owns; NULL once it is closed */
     uint64_t looked_ms; /* when the files were last looked at */
     sifr_auth_log_fn *log;
     void *log_arg;
@@ -157,8 +158,9 @@ static bool has(const struct list_of_ranges *l, const struct sf_range *address)
 
 /* What was asked; the frames are the request's own. */
 struct request {
+    sifr_msg_t from; /* who asked */
     sifr_msg_t frames[FRAMES_MAX];
-    int n; /* that came, of which FRAMES_MAX are kept */
+    int n; /* that came, of which FRAMES_MAX are kept; -1: no request, and none to be answered */
 };
 
 /* What is answered. */
@@ -245,7 +247,7 @@ static void decide_curve(struct verdict *v, struct request *r, const struct sf_c
         sifr_msg_close(&v->metadata);
         if (sifr_msg_init_size(&v->metadata, cert->metadata_size) != 0) {
             sifr_msg_init(&v->metadata);
-            refuse(v, 500, "out of memory");
+            refuse(v, 300, "out of memory"); /* it may come again */
             return;
         }
         memcpy(sifr_msg_data(&v->metadata), cert->metadata, cert->metadata_size);
@@ -411,48 +413,92 @@ static void tell_readings(struct sifr_auth *a, const struct reading *readings, i
 
 /* --- The thread --------------------------------------------------------- */
 
-/* Takes a whole request: 0 or -errno. */
-static int get_request(sifr_socket_t *rep, struct request *r)
+/* Whether the last call on the socket, which failed, is to be repeated: it was no fault of the socket's. */
+static bool again(void)
 {
-    sifr_msg_t rest;
-    int more = 1, err = 0;
+    int err = errno;
 
-    sifr_msg_init(&rest);
-    r->n = 0;
-    while (more && err == 0) {
-        sifr_msg_t *to = r->n < FRAMES_MAX ? &r->frames[r->n] : &rest;
-
-        if (sifr_msg_recv(to, rep, 0) < 0) {
-            err = -errno;
-        } else {
-            more = sifr_msg_more(to);
-            r->n++;
-        }
-    }
-    sifr_msg_close(&rest);
-    return err;
+    if (err == ENOMEM)
+        poll(NULL, 0, 1); /* somebody may free some meanwhile */
+    errno = err;
+    return err == ENOMEM || err == EINTR;
 }
 
-static void put(sifr_socket_t *rep, const void *bytes, size_t n)
+/* Receives a frame: whether more follow, or -errno. */
+static int get_frame(sifr_socket_t *router, sifr_msg_t *to)
 {
-    sifr_send(rep, bytes, n, SIFR_SNDMORE | SIFR_DONTWAIT);
+    while (sifr_msg_recv(to, router, 0) < 0) {
+        if (!again())
+            return -errno;
+    }
+    return sifr_msg_more(to);
+}
+
+/* Takes a whole request: 0 or -errno. */
+static int get_request(sifr_socket_t *router, struct request *r)
+{
+    sifr_msg_t rest;
+    int more;
+
+    sifr_msg_init(&rest);
+    r->n = -1;
+    more = get_frame(router, &r->from);
+    if (more > 0) {
+        more = get_frame(router, &rest);
+        r->n = more > 0 && sifr_msg_size(&rest) == 0 ? 0 : -1;
+    }
+    while (more > 0) {
+        more = get_frame(router, r->n >= 0 && r->n < FRAMES_MAX ? &r->frames[r->n] : &rest);
+        if (more >= 0 && r->n >= 0)
+            r->n++;
+    }
+    sifr_msg_close(&rest);
+    return more;
+}
+
+struct frame {
+    const void *bytes;
+    size_t size;
+};
+
+/* One that fails is taken back whole, but to its end it goes on: 0 or -1 with errno. */
+static int put_frames(sifr_socket_t *router, const struct frame *frames, int n)
+{
+    int err = 0;
+
+    for (int i = 0; i < n; i++) {
+        int more = i + 1 < n ? SIFR_SNDMORE : 0;
+
+        if (sifr_send(router, frames[i].bytes, frames[i].size, more | SIFR_DONTWAIT) < 0) {
+            err = errno;
+            if (i == 0)
+                break;
+        }
+    }
+    errno = err;
+    return err ? -1 : 0;
 }
 
 /* Who asked may be gone; then there is nobody to tell. */
-static void put_reply(sifr_socket_t *rep, struct request *r, struct verdict *v)
+static void put_reply(sifr_socket_t *router, struct request *r, struct verdict *v)
 {
     char status[8];
+    const struct frame frames[REPLY_FRAMES] = {
+        {sifr_msg_data(&r->from), sifr_msg_size(&r->from)},
+        {NULL, 0},
+        {ZAP_VERSION, strlen(ZAP_VERSION)},
+        {data(r, REQUEST_ID), r->n > REQUEST_ID ? size(r, REQUEST_ID) : 0},
+        {status, (size_t)snprintf(status, sizeof status, "%d", v->status)},
+        {v->reason, strlen(v->reason)},
+        {v->user, v->user_size},
+        {sifr_msg_data(&v->metadata), sifr_msg_size(&v->metadata)},
+    };
 
-    snprintf(status, sizeof status, "%d", v->status);
-    put(rep, ZAP_VERSION, strlen(ZAP_VERSION));
-    put(rep, data(r, REQUEST_ID), r->n > REQUEST_ID ? size(r, REQUEST_ID) : 0);
-    put(rep, status, strlen(status));
-    put(rep, v->reason, strlen(v->reason));
-    put(rep, v->user, v->user_size);
-    sifr_msg_send(&v->metadata, rep, SIFR_DONTWAIT);
+    while (put_frames(router, frames, REPLY_FRAMES) != 0 && again())
+        ;
 }
 
-static void serve(struct sifr_auth *a, sifr_socket_t *rep, struct request *r)
+static void serve(struct sifr_auth *a, sifr_socket_t *router, struct request *r)
 {
     struct reading readings[READINGS_MAX];
     struct verdict v = {.status = 500, .reason = ""};
@@ -464,63 +510,72 @@ static void serve(struct sifr_auth *a, sifr_socket_t *rep, struct request *r)
         look(a, false, readings, &n);
     decide(a, r, &v);
     sf_lock_drop(&a->lock);
-    put_reply(rep, r, &v);
+    put_reply(router, r, &v);
     sifr_msg_close(&v.metadata);
     tell_readings(a, readings, n);
     tell_decision(a, r, &v);
 }
 
 /* Whoever ends first closes the socket: the thread, when its context does, or destroy. */
-static void close_rep(struct sifr_auth *a)
+static void close_router(struct sifr_auth *a)
 {
-    sifr_socket_t *rep;
+    sifr_socket_t *router;
 
     sf_lock_take(&a->lock);
-    rep = a->rep;
-    a->rep = NULL;
+    router = a->router;
+    a->router = NULL;
     sf_lock_drop(&a->lock);
-    if (rep)
-        sifr_close(rep);
+    if (router)
+        sifr_close(router);
+}
+
+static void request_init(struct request *r)
+{
+    sifr_msg_init(&r->from);
+    for (int i = 0; i < FRAMES_MAX; i++)
+        sifr_msg_init(&r->frames[i]);
+}
+
+static void request_fini(struct request *r)
+{
+    sifr_msg_close(&r->from);
+    for (int i = 0; i < FRAMES_MAX; i++)
+        sifr_msg_close(&r->frames[i]);
 }
 
 static void run(void *arg)
 {
     struct sifr_auth *a = arg;
-    sifr_socket_t *rep;
-    struct request r;
-    int err;
+    sifr_socket_t *router;
+    int err = 0;
 
-    for (int i = 0; i < FRAMES_MAX; i++)
-        sifr_msg_init(&r.frames[i]);
     sf_lock_take(&a->lock);
     a->self = pthread_self();
     a->runs = true;
-    rep = a->rep;
+    router = a->router;
     sf_lock_drop(&a->lock);
-    while (rep) {
-        err = get_request(rep, &r);
-        if (err == 0)
-            serve(a, rep, &r);
-        else if (err != -EINTR && err != -ENOMEM)
-            break;
-        for (int i = 0; i < FRAMES_MAX; i++) {
-            sifr_msg_close(&r.frames[i]);
-            sifr_msg_init(&r.frames[i]);
-        }
+    while (router && err == 0) {
+        struct request r;
+
+        request_init(&r);
+        err = get_request(router, &r);
+        if (err == 0 && r.n >= 0)
+            serve(a, router, &r);
+        request_fini(&r);
     }
-    close_rep(a);
+    close_router(a);
 }
 
 /* --- Calls -------------------------------------------------------------- */
 
 static int start(struct sifr_auth *a, sifr_ctx_t *ctx)
 {
-    a->rep = sifr_socket(ctx, SIFR_REP);
-    if (!a->rep)
+    a->router = sifr_socket(ctx, SIFR_ROUTER);
+    if (!a->router)
         return -errno;
-    if (sifr_setsockopt(a->rep, SIFR_LINGER, &(int){0}, sizeof(int)) != 0 ||
-        sifr_setsockopt(a->rep, SIFR_RCVHWM, &(int){0}, sizeof(int)) != 0 ||
-        sifr_bind(a->rep, ENDPOINT) != 0)
+    if (sifr_setsockopt(a->router, SIFR_LINGER, &(int){0}, sizeof(int)) != 0 ||
+        sifr_setsockopt(a->router, SIFR_RCVHWM, &(int){0}, sizeof(int)) != 0 ||
+        sifr_bind(a->router, ENDPOINT) != 0)
         return -errno;
     a->thread = sifr_threadstart(run, a);
     return a->thread ? 0 : -errno;
@@ -539,7 +594,7 @@ sifr_auth_t *sifr_auth_new(sifr_ctx_t *ctx)
     sf_list_init(&a->domains);
     err = start(a, ctx);
     if (err) {
-        close_rep(a);
+        close_router(a);
         sf_cells_retire(&cells, a);
         sf_cells_give(&cells, a);
         errno = -err;
@@ -576,7 +631,7 @@ int sifr_auth_destroy(sifr_auth_t **auth)
     if (err)
         return answer(err);
     *auth = NULL;
-    close_rep(a);
+    close_router(a);
     sifr_threadclose(a->thread);
     while (!sf_list_empty(&a->domains))
         domain_free(SF_CONTAINER(a->domains.next, struct domain, node));

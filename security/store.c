@@ -96,6 +96,12 @@ static int load(int dir, const char *path, size_t most, char **out, size_t *size
     return 0;
 }
 
+/* What says nothing of the file: what is known of it stands, and is looked at again. */
+static bool passes(int err)
+{
+    return err == -ENOMEM || err == -EMFILE || err == -ENFILE;
+}
+
 /* --- Users ------------------------------------------------------------- */
 
 static struct user *user_of(struct sf_map_node *node)
@@ -178,7 +184,7 @@ static int parse_users(struct sf_map *m, const char *text, size_t size)
     return err;
 }
 
-/* What the file has now; the stamp is set even if it cannot be used. */
+/* What the file has now; the stamp is set if it could be read, even to no use. */
 static int read_users(const char *path, struct sf_map *m, uint64_t *stamp)
 {
     char *text;
@@ -210,23 +216,33 @@ int sf_users_open(struct sf_users *out, const char *path)
     return 0;
 }
 
+static bool users_changed(const struct sf_users *u)
+{
+    struct stat st;
+
+    if (stat(u->path, &st) != 0)
+        return -errno != u->err;
+    return stamp_of(&st) != u->stamp || (u->err && u->err != -EINVAL);
+}
+
 int sf_users_refresh(struct sf_users *u, bool anyhow, bool *read)
 {
     struct sf_map map = {0};
-    struct stat st;
+    uint64_t stamp = 0;
+    int err;
 
-    *read = anyhow;
-    if (!anyhow) {
-        int err = stat(u->path, &st) == 0 ? 0 : -errno;
-
-        *read = err ? err != u->err : stamp_of(&st) != u->stamp || (u->err && u->err != -EINVAL);
-    }
-    if (!*read)
+    *read = false;
+    if (!anyhow && !users_changed(u))
         return u->err;
-    u->err = read_users(u->path, &map, &u->stamp);
+    err = read_users(u->path, &map, &stamp);
+    if (passes(err))
+        return err;
     forget_users(&u->map);
     u->map = map;
-    return u->err;
+    u->stamp = stamp;
+    u->err = err;
+    *read = true;
+    return err;
 }
 
 bool sf_users_know(const struct sf_users *u, const void *name, size_t name_size,
@@ -326,7 +342,7 @@ static int walk(const char *path, struct sf_map *m, uint64_t *stamp, size_t *n_b
         if (m && S_ISREG(st.st_mode)) {
             int bad = add_cert(m, fd, entry->d_name);
 
-            if (bad == -ENOMEM)
+            if (passes(bad))
                 err = bad;
             *n_bad += bad != 0;
         }
@@ -367,20 +383,26 @@ int sf_certs_open(struct sf_certs *out, const char *path)
 int sf_certs_refresh(struct sf_certs *c, bool anyhow, bool *read)
 {
     struct sf_map map = {0};
-    uint64_t stamp;
+    uint64_t stamp = 0;
+    size_t n_bad = 0;
+    int err;
 
-    *read = anyhow;
+    *read = false;
     if (!anyhow) {
-        int err = walk(c->path, NULL, &stamp, NULL);
-
-        *read = err ? err != c->err : c->err || stamp != c->stamp;
+        err = walk(c->path, NULL, &stamp, &n_bad);
+        if (passes(err) || (err == c->err && (err || stamp == c->stamp)))
+            return err;
     }
-    if (!*read)
-        return c->err;
-    c->err = read_certs(c->path, &map, &c->stamp, &c->n_bad);
+    err = read_certs(c->path, &map, &stamp, &n_bad);
+    if (passes(err))
+        return err;
     forget_certs(&c->map);
     c->map = map;
-    return c->err;
+    c->stamp = stamp;
+    c->n_bad = n_bad;
+    c->err = err;
+    *read = true;
+    return err;
 }
 
 const struct sf_cert *sf_certs_find(const struct sf_certs *c, const uint8_t key[SF_CERT_KEY])

@@ -41,7 +41,10 @@ struct sf_certs {
  *   out   to be _fini'd on success
  */
 int sf_users_open(struct sf_users *out, const char *path);
-/* Reads it again if it has changed, or anyhow; `*read`: it has. 0 or -errno as above. */
+/*
+ * Reads it again if it has changed, or anyhow; `*read`: it has. 0 or -errno as above, with which it
+ * knows nobody; but -ENOMEM, -EMFILE and -ENFILE say nothing of the file: it knows whom it knew.
+ */
 int sf_users_refresh(struct sf_users *u, bool anyhow, bool *read);
 /* Takes as long for each name and password of one size, whether they are right or not. */
 bool sf_users_know(const struct sf_users *u, const void *name, size_t name_size,

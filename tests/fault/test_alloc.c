@@ -103,11 +103,13 @@ static void stock_up(void)
     sifr_socket_t *s[SOCKETS];
     sifr_poller_t *pollers[CONTEXTS];
     sifr_timers_t *timers[CONTEXTS];
+    sifr_auth_t *auths[CONTEXTS];
 
     for (int i = 0; i < CONTEXTS; i++) {
         ck_assert_ptr_nonnull(ctx[i] = sifr_ctx_new());
         ck_assert_ptr_nonnull(pollers[i] = sifr_poller_new());
         ck_assert_ptr_nonnull(timers[i] = sifr_timers_new());
+        ck_assert_ptr_nonnull(auths[i] = sifr_auth_new(ctx[i]));
     }
     for (int i = 0; i < SOCKETS; i++)
         ck_assert_ptr_nonnull(s[i] = sifr_socket(ctx[0], SIFR_PAIR));
@@ -117,6 +119,7 @@ static void stock_up(void)
         ck_works(sifr_ctx_term(ctx[i]));
         ck_works(sifr_poller_destroy(&pollers[i]));
         ck_works(sifr_timers_destroy(&timers[i]));
+        ck_works(sifr_auth_destroy(&auths[i]));
     }
 }
 
@@ -897,6 +900,48 @@ static void monitored_at_both_ends(int unused)
     TRY(sifr_socket_monitor(s, NULL, 0));
 }
 
+static sifr_auth_t *auth;
+static char users[64]; /* the file with their passwords, while there is one */
+
+static void end_auth(void)
+{
+    if (auth)
+        ck_works(sifr_auth_destroy(&auth));
+    if (users[0])
+        ck_works(unlink(users));
+    users[0] = 0;
+}
+
+/* Whoever is refused for want of memory comes again. */
+static void authenticated(int unused)
+{
+    enum { HANDSHAKE_MS = 500 };
+    sifr_socket_t *a, *b;
+    FILE *f;
+
+    (void)unused;
+    trial.clean_up = end_auth;
+    snprintf(users, sizeof users, "/tmp/sifr-test-users-%d", (int)getpid());
+    f = fopen(users, "w");
+    ck_assert_ptr_nonnull(f);
+    ck_assert_int_gt(fprintf(f, "admin=secret\nguest=a password of some length\n"), 0);
+    ck_works(fclose(f));
+    start_context();
+    TRY_NULL(auth = sifr_auth_new(trial.ctx));
+    TRY(sifr_auth_allow(auth, "domain", "127.0.0.0/8"));
+    TRY(sifr_auth_plain(auth, "domain", users));
+    a = start_socket(SIFR_PUSH);
+    b = start_socket(SIFR_PULL);
+    set_bytes(b, SIFR_ZAP_DOMAIN, "domain", 6);
+    set_int(b, SIFR_PLAIN_SERVER, 1);
+    set_int(b, SIFR_HANDSHAKE_IVL, HANDSHAKE_MS);
+    set_bytes(a, SIFR_PLAIN_USERNAME, "guest", 5);
+    set_bytes(a, SIFR_PLAIN_PASSWORD, "a password of some length", 25);
+    meet(a, b, 2 * TCP + 1);
+    pass(a, b, &parts);
+    TRY(sifr_auth_reload(auth));
+}
+
 /* ---- The first of all ------------------------------------------------------------------------ */
 
 START_TEST(the_first_context_and_socket_may_fail)
@@ -1006,6 +1051,7 @@ static const struct {
     {bare, TCP},
     {bare, IPC},
     {datagrams, 0},
+    {authenticated, 0},
 };
 
 START_TEST(a_program_lives_through_every_failure)

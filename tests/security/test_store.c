@@ -4,6 +4,8 @@
 #include "base/alloc.h"
 #include "security/store.h"
 
+#include <sys/resource.h>
+
 #define KEY1 "}l/iX1ASmzR{hhHs7*M:+egJ]Pf7J{q1a&4Gu!rX"
 #define KEY2 "oMyMwPW-=F@56k&>W@EX5]{1r:BI*?hsVUXaPF92"
 #define KEY3 "rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7"
@@ -261,6 +263,44 @@ START_TEST(without_memory_nothing_is_known_and_nothing_is_lost)
 }
 END_TEST
 
+/* A flood of connections takes all descriptors: those who are known are known still. */
+START_TEST(without_descriptors_nothing_is_forgotten)
+{
+    struct rlimit all, few;
+    struct sf_users u;
+    struct sf_certs c;
+    int fds[512], n = 0, users_err, certs_err;
+    bool read[2], again[2];
+
+    write_cert("a", KEY1);
+    ck_assert_int_eq(sf_certs_open(&c, folder), 0);
+    write_file("users", "a=1\n");
+    ck_assert_int_eq(sf_users_open(&u, path_of("users").text), 0);
+    replace_file("users", "b=1\n");
+    ck_works(getrlimit(RLIMIT_NOFILE, &all));
+    few = all;
+    few.rlim_cur = 100;
+    ck_works(setrlimit(RLIMIT_NOFILE, &few));
+    while (n < COUNT(fds) && (fds[n] = dup(0)) >= 0)
+        n++;
+    users_err = sf_users_refresh(&u, false, &read[0]);
+    certs_err = sf_certs_refresh(&c, true, &read[1]);
+    while (n > 0)
+        close(fds[--n]);
+    ck_works(setrlimit(RLIMIT_NOFILE, &all));
+    ck_assert_int_eq(users_err, -EMFILE);
+    ck_assert_int_eq(certs_err, -EMFILE);
+    ck_assert(!read[0] && !read[1]);
+    ck_assert(know(&u, "a", "1") && has(&c, KEY1));
+    ck_assert_int_eq(sf_users_refresh(&u, false, &again[0]), 0);
+    ck_assert_int_eq(sf_certs_refresh(&c, false, &again[1]), 0);
+    ck_assert(again[0] && again[1]); /* what is new is not lost sight of */
+    ck_assert(know(&u, "b", "1") && !know(&u, "a", "1") && has(&c, KEY1));
+    sf_users_fini(&u);
+    sf_certs_fini(&c);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("security/store");
@@ -276,6 +316,7 @@ int main(void)
     tcase_add_test(c, certificates_that_come_change_and_go_are_noticed);
     tcase_add_test(c, a_directory_that_has_gone_lets_nobody_in);
     tcase_add_test(c, a_key_of_two_certificates_counts_once);
+    tcase_add_test(c, without_descriptors_nothing_is_forgotten);
     tcase_add_test(c, without_memory_nothing_is_known_and_nothing_is_lost);
     return run_suite(suite);
 }
