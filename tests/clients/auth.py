@@ -141,7 +141,7 @@ class Session:
     def socket(self, name, user=None, password=None, key=None):
         socket = self.context.socket(zmq.REQ)
         socket.linger = 0
-        socket.rcvtimeo = LIMIT_MS
+        socket.rcvtimeo = socket.sndtimeo = LIMIT_MS
         if user is not None:
             socket.plain_username, socket.plain_password = user, password
         if key is not None:
@@ -165,7 +165,10 @@ class Session:
         monitor = socket.get_monitor_socket(FAILED | zmq.EVENT_HANDSHAKE_SUCCEEDED)
         monitor.rcvtimeo = LIMIT_MS
         socket.connect(self.endpoints[name])
-        socket.send(b"who am I?")
+        try:
+            socket.send(b"who am I?", zmq.NOBLOCK)
+        except zmq.Again:
+            pass  # it has been refused already
         event = recv_monitor_message(monitor)["event"]
         same(event & FAILED, event)
         same(socket.poll(50), 0)
