@@ -70,8 +70,10 @@ static void write_certificate(const char *path, const char *public, const char *
 static void check(int n, char **properties)
 {
     for (int i = 0; i < n; i++) {
-        if (!strchr(properties[i], '=') || properties[i][0] == '=' || strpbrk(properties[i], "\r\n")) {
-            fprintf(stderr, "'%s' is not WHAT=VALUE\n", properties[i]);
+        const char *property = properties[i];
+
+        if (!strchr(property, '=') || property[0] == '=' || strpbrk(property, "\r\n")) {
+            fprintf(stderr, "'%s' is not WHAT=VALUE\n", property);
             exit(2);
         }
     }

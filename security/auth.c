@@ -52,7 +52,7 @@ struct sifr_auth {
     bool runs;
     struct sf_list domains;
     sifr_socket_t *router; /* owns; NULL once it is closed */
-    uint64_t looked_ms; /* when the files were last looked at */
+    uint64_t looked_ms;    /* when the files were last looked at */
     sifr_auth_log_fn *log;
     void *log_arg;
 
@@ -202,7 +202,7 @@ static void let_in(struct verdict *v, const char *reason, const void *user, size
         memcpy(v->user, user, v->user_size);
 }
 
-/* The addresses of a peer: the settings for all deny besides, but allow only where there are no others. */
+/* Settings for all deny besides; they allow only where the domain has no allow list. */
 static bool addresses_let_in(struct domain *own, struct domain *all, const struct sf_range *address,
                              const char **reason)
 {
@@ -413,7 +413,7 @@ static void tell_readings(struct sifr_auth *a, const struct reading *readings, i
 
 /* --- The thread --------------------------------------------------------- */
 
-/* Whether the last call on the socket, which failed, is to be repeated: it was no fault of the socket's. */
+/* Whether the call on the socket that has just failed is to be repeated. */
 static bool again(void)
 {
     int err = errno;

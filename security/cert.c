@@ -51,7 +51,7 @@ static bool is(struct slice s, const char *text)
     return s.size == strlen(text) && memcmp(s.at, text, s.size) == 0;
 }
 
-/* Keys have '#' in them and czmq does not escape quotes: the last quote of the line ends the value. */
+/* Keys have '#' in them, and czmq does not escape quotes: the last of the line ends the value. */
 static struct slice unquote(struct slice s)
 {
     const char *last = NULL, *comment;

@@ -255,7 +255,7 @@ bool sf_users_know(const struct sf_users *u, const void *name, size_t name_size,
     const uint8_t *said = password;
     size_t differs = (size_t)!node | (size ^ right_size);
 
-    /* As many steps as they said octets: what is compared with tells nothing by the time it takes. */
+    /* As many steps as were said octets: the time tells nothing of the right ones. */
     for (size_t i = 0; i < size; i++)
         differs |= said[i] ^ (uint8_t)(right_size ? right[i % right_size] : 0);
     return differs == 0;

@@ -95,7 +95,7 @@ static int line_new(struct sf_zap_line **out, struct sf_zap_asker *a)
     return 0;
 }
 
-/* What the handler has not read of a line's question, or whether there is nobody left to read it. */
+/* Whether the handler has read a line's question, or has gone. */
 enum { UNREAD, READ, GONE };
 
 static int state_of(struct sf_zap_line *l)
@@ -286,7 +286,7 @@ static bool is_metadata(struct sf_zap_bytes b)
     return more == 0;
 }
 
-/* Reads a reply of so many frames, of which the first seven are in `m`: 0, or what is wrong with it. */
+/* Reads a reply of so many frames, the first seven in `m`: 0, or what is wrong with it. */
 static uint32_t read_reply(struct sf_zap_answer *a, sifr_msg_t *m, int frames)
 {
     if (frames != REPLY_FRAMES)
