@@ -17,6 +17,7 @@
 #include "security/security.h"
 #include "base/random.h"
 #include "base/secret.h"
+#include "security/wide.h"
 
 #include <errno.h>
 #include <sifr.h>
@@ -387,9 +388,8 @@ static int seal(void *keys, uint8_t *to, unsigned flags, const uint8_t *data, si
     for (size_t i = 1; i < first; i++)
         box[i] = stream[i] ^ data[i - 1];
     if (1 + n > FIRST)
-        crypto_stream_salsa20_xor_ic(box + FIRST, data + FIRST - 1, 1 + n - FIRST, nonce, 1,
-                                     c->seal_key);
-    crypto_onetimeauth_poly1305(to + 8 + SHORT, box, 1 + n, block);
+        sf_wide_salsa20(box + FIRST, data + FIRST - 1, 1 + n - FIRST, nonce, 1, c->seal_key);
+    sf_wide_poly1305(to + 8 + SHORT, box, 1 + n, block);
     return 0;
 }
 
@@ -403,7 +403,7 @@ static int unseal(void *keys, uint8_t *to, unsigned *flags, const uint8_t *body,
                   uint32_t *error)
 {
     const uint8_t *nonce = body + 8, *box = body + MESSAGE_HEAD;
-    uint8_t block[BLOCK], *stream = block + KEY;
+    uint8_t block[BLOCK], *stream = block + KEY, tag[TAG];
     struct curve *c = keys;
     size_t size, first;
     uint64_t count;
@@ -418,14 +418,14 @@ static int unseal(void *keys, uint8_t *to, unsigned *flags, const uint8_t *body,
     size = n - MESSAGE_HEAD;
     first = size < FIRST ? size : FIRST;
     crypto_stream_salsa20(block, sizeof block, nonce, c->open_key);
-    if (crypto_onetimeauth_poly1305_verify(body + 8 + SHORT, box, size, block) != 0)
+    sf_wide_poly1305(tag, box, size, block);
+    if (crypto_verify_16(tag, body + 8 + SHORT) != 0)
         return refuse(error, SIFR_PROTOCOL_ERROR_ZMTP_CRYPTOGRAPHIC);
     *flags = box[0] ^ stream[0];
     for (size_t i = 1; i < first; i++)
         to[i - 1] = box[i] ^ stream[i];
     if (size > FIRST)
-        crypto_stream_salsa20_xor_ic(to + FIRST - 1, box + FIRST, size - FIRST, nonce, 1,
-                                     c->open_key);
+        sf_wide_salsa20(to + FIRST - 1, box + FIRST, size - FIRST, nonce, 1, c->open_key);
     c->heard = count;
     return 0;
 }
