@@ -6,15 +6,28 @@
 #include <string.h>
 
 #if defined(__x86_64__) && defined(__GNUC__)
+#include <cpuid.h>
 #include <immintrin.h>
+#include <stdatomic.h>
 
 #define WIDE __attribute__((target("avx512f,avx512ifma")))
 
 enum { LANES = 8, GROUP = 16 * LANES, POLY_FROM = 2048 };
 
+/* Whether this processor can; asked once, as it may take long. (The compiler's way would run at load.) */
 static bool can(void)
 {
-    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512ifma");
+    enum { UNKNOWN, CAN, CANNOT, IFMA = 1 << 21 };
+    static _Atomic int known;
+    unsigned a, b = 0, c, d;
+    int now = atomic_load_explicit(&known, memory_order_relaxed);
+
+    if (now == UNKNOWN) {
+        now = sodium_runtime_has_avx512f() && __get_cpuid_count(7, 0, &a, &b, &c, &d) && (b & IFMA)
+                  ? CAN : CANNOT;
+        atomic_store_explicit(&known, now, memory_order_relaxed);
+    }
+    return now == CAN;
 }
 
 static uint64_t get64(const uint8_t *from)
