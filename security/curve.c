@@ -390,6 +390,7 @@ static int seal(void *keys, uint8_t *to, unsigned flags, const uint8_t *data, si
     if (1 + n > FIRST)
         sf_wide_salsa20(box + FIRST, data + FIRST - 1, 1 + n - FIRST, nonce, 1, c->seal_key);
     sf_wide_poly1305(to + 8 + SHORT, box, 1 + n, block);
+    sodium_memzero(block, sizeof block);
     return 0;
 }
 
@@ -426,6 +427,7 @@ static int unseal(void *keys, uint8_t *to, unsigned *flags, const uint8_t *body,
         to[i - 1] = box[i] ^ stream[i];
     if (size > FIRST)
         sf_wide_salsa20(to + FIRST - 1, box + FIRST, size - FIRST, nonce, 1, c->open_key);
+    sodium_memzero(block, sizeof block);
     c->heard = count;
     return 0;
 }

@@ -309,6 +309,8 @@ WIDE static void salsa20(uint8_t *to, const uint8_t *from, size_t n, const uint8
             _mm512_storeu_si512(to + at + BLOCK * i,
                                 _mm512_xor_si512(x[i], _mm512_loadu_si512(from + at + BLOCK * i)));
     }
+    sodium_memzero(words, sizeof words);
+    sodium_memzero(begin, sizeof begin);
 }
 
 void sf_wide_poly1305(uint8_t tag[16], const uint8_t *from, size_t n, const uint8_t key[32])

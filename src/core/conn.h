@@ -326,7 +326,10 @@ void sf_seal_free(struct sf_conn *c);
 int sf_seal_flush(struct sf_conn *c, struct sf_link *l, bool by_writer); /* as sf_send_batch */
 int sf_seal_start(struct sf_conn *c, const uint8_t *bytes, size_t n); /* as sf_recv_start */
 ssize_t sf_seal_read(struct sf_conn *c); /* opens into the in-pipe what it reads: octets, 0 end, -errno */
-bool sf_seal_waits(const struct sf_conn *c); /* sf_seal_read needs not read */
+static inline bool sf_seal_waits(const struct sf_conn *c) /* sf_seal_read need not read */
+{
+    return c->sealed && c->sealed->whole;
+}
 /* What is kept is more than the idle keep; gives it back: false: something is in it. */
 bool sf_seal_writes_large(const struct sf_conn *c);
 bool sf_seal_reads_large(const struct sf_conn *c);

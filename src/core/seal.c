@@ -208,11 +208,6 @@ bool sf_seal_shrink_in(struct sf_conn *c)
     return true;
 }
 
-bool sf_seal_waits(const struct sf_conn *c)
-{
-    return c->sealed && c->sealed->whole;
-}
-
 /* A sealed frame at the start of n octets. */
 struct piece {
     struct sf_frame f;
