@@ -458,6 +458,114 @@ START_TEST(idle_connections_live_by_heartbeats)
 }
 END_TEST
 
+enum { THREADS = 2, EACH = 3000 };
+
+static sifr_socket_t *shared_from, *shared_to;
+static _Atomic int received;
+static _Atomic uint64_t received_sum;
+
+static void *send_shared(void *arg)
+{
+    uintptr_t from = (uintptr_t)arg;
+
+    for (uint32_t n = 0; n < EACH; n++) {
+        uint8_t bytes[700] = {0};
+        uint32_t number = (uint32_t)from * EACH + n;
+
+        memcpy(bytes, &number, sizeof number);
+        ck_assert_int_gt(sifr_send(shared_from, bytes, 4 + number % 600, 0), 0);
+    }
+    return NULL;
+}
+
+static void *recv_shared(void *arg)
+{
+    (void)arg;
+    while (received < THREADS * EACH) {
+        uint8_t bytes[700];
+        uint32_t number;
+        int n = sifr_recv(shared_to, bytes, sizeof bytes, SIFR_DONTWAIT);
+
+        if (n < 0) {
+            sifr_pollitem_t item = {.socket = shared_to, .events = SIFR_POLLIN};
+
+            ck_assert_int_eq(errno, EAGAIN);
+            sifr_poll(&item, 1, 1);
+            continue;
+        }
+        memcpy(&number, bytes, sizeof number);
+        ck_assert_int_eq(n, (int)(4 + number % 600));
+        received_sum += number;
+        received++;
+    }
+    return NULL;
+}
+
+START_TEST(threads_may_share_sealed_sockets)
+{
+    pthread_t threads[2 * THREADS];
+
+    new_curve_link(&shared_to, SIFR_PULL, &shared_from, SIFR_PUSH, _i);
+    received = 0;
+    received_sum = 0;
+    for (uintptr_t i = 0; i < THREADS; i++) {
+        threads[i] = start_thread(send_shared, (void *)i);
+        threads[THREADS + i] = start_thread(recv_shared, NULL);
+    }
+    for (int i = 0; i < 2 * THREADS; i++)
+        pthread_join(threads[i], NULL);
+    ck_assert_uint_eq(received_sum, (uint64_t)THREADS * EACH * (THREADS * EACH - 1) / 2);
+}
+END_TEST
+
+/* As event loops do it: the descriptor, then the events, then all that there is. */
+START_TEST(the_descriptor_tells_of_sealed_messages)
+{
+    sifr_socket_t *server, *client;
+    size_t size = sizeof(int);
+    struct pollfd p = {.events = POLLIN};
+    int got = 0;
+
+    new_curve_link(&server, SIFR_PULL, &client, SIFR_PUSH, _i);
+    ck_works(sifr_getsockopt(server, SIFR_FD, &p.fd, &size));
+    for (int n = 0; n < 300; n++) {
+        send_filled(client, n % 100 == 99 ? 100000 : 50, 1, 0);
+        if (n % 7)
+            continue;
+        while (got <= n) {
+            while (!(get_int(server, SIFR_EVENTS) & SIFR_POLLIN))
+                ck_assert_int_gt(poll(&p, 1, WAIT_MS), 0);
+            recv_filled(server, got % 100 == 99 ? 100000 : 50, 1, false);
+            got++;
+        }
+    }
+}
+END_TEST
+
+/* Sixteen at most are read by the socket itself: both ways here, and between them. */
+START_TEST(many_peers_are_heard_in_turn)
+{
+    enum { PEERS = 24, ROUNDS = 30 };
+    sifr_socket_t *server = new_socket(SIFR_REP), *clients[PEERS];
+    struct endpoint at;
+
+    serve(server);
+    at = bind_fresh(server, IPC);
+    for (int i = 0; i < PEERS; i++) {
+        clients[i] = new_socket(SIFR_REQ);
+        trust(clients[i]);
+        connect_to(clients[i], &at);
+        for (int round = 0; round < ROUNDS; round++)
+            for (int k = i < 17 ? i : 0; k <= i; k++) {
+                send_filled(clients[k], (size_t)round * 100, (unsigned)k, 0);
+                recv_filled(server, (size_t)round * 100, (unsigned)k, false);
+                send_filled(server, (size_t)round * 50, (unsigned)k, 0);
+                recv_filled(clients[k], (size_t)round * 50, (unsigned)k, false);
+            }
+    }
+}
+END_TEST
+
 /* ---- Ends, and beginnings anew ----------------------------------------------------------------------------------- */
 
 START_TEST(what_was_queued_goes_to_the_next_connection)
@@ -882,6 +990,9 @@ int main(void)
     tcase_add_test(c, routers_know_their_peers);
     tcase_add_test(c, only_the_newest_is_kept_by_those_that_conflate);
     tcase_add_loop_test(c, idle_connections_live_by_heartbeats, 0, WIRE_WAYS);
+    tcase_add_loop_test(c, threads_may_share_sealed_sockets, 0, WIRE_WAYS);
+    tcase_add_loop_test(c, the_descriptor_tells_of_sealed_messages, 0, WIRE_WAYS);
+    tcase_add_test(c, many_peers_are_heard_in_turn);
     c = tcase_create("ends");
     tcase_set_timeout(c, CASE_SECONDS);
     tcase_add_checked_fixture(c, open_curve_world, close_world);
