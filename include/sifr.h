@@ -499,7 +499,10 @@ SIFR_API int sifr_close(sifr_socket_t *sock);
  * SIFR_NULL it is asked only if this is set.
  */
 #define SIFR_ZAP_DOMAIN 55
-/* rw, flag [0], later: no handler, nobody comes in where a domain is set; where none is, nobody is asked. */
+/*
+ * rw, flag [0], later: where a domain is set and there is no handler, nobody comes in; where none
+ * is set, a handler is not asked about CURVE.
+ */
 #define SIFR_ZAP_ENFORCE_DOMAIN 93
 
 /* -- tcp and ipc -- */

@@ -785,6 +785,76 @@ START_TEST(recorded_handshakes_and_messages_open_at_both_ends)
 }
 END_TEST
 
+/* The rest of them, as far as one side's keys go: what a server says to HELLO, and a client to what comes back. */
+static const struct {
+    const char *name;
+    uint32_t hello; /* why it is refused, or 0 */
+    int status;     /* of the ERROR that ends it */
+} parts_of[] = {
+    {"curve-failure-400", 0, 400},
+    {"curve-failure-wrong-server-key", PROTOCOL(ZMTP_CRYPTOGRAPHIC), 0},
+    {"curve-raw-bad-cookie", 0, 0},
+    {"curve-raw-bad-hello-box", PROTOCOL(ZMTP_CRYPTOGRAPHIC), 0},
+    {"curve-raw-bad-hello-version", PROTOCOL(ZMTP_MALFORMED_COMMAND_HELLO), 0},
+    {"curve-raw-bad-message-box", 0, 0},
+    {"curve-raw-bad-vouch-server-key", 0, 0},
+    {"curve-raw-initiate-nonce-not-increasing", 0, 0},
+    {"curve-raw-inner-reserved-flags", 0, 0},
+    {"curve-raw-message-as-command", 0, 0},
+    {"curve-raw-message-outer-more", 0, 0},
+    {"curve-raw-nonce-equals-initiate", 0, 0},
+    {"curve-raw-nonce-gap", 0, 0},
+    {"curve-raw-nonce-reuse", 0, 0},
+    {"curve-raw-ok", 0, 0},
+    {"curve-raw-plaintext-frame", 0, 0},
+    {"curve-raw-wrong-type", 0, 0},
+};
+
+START_TEST(recorded_commands_are_taken_or_refused)
+{
+    struct recorded *r = read_record(parts_of[_i].name);
+    uint8_t body[ROOM], ours[ROOM];
+    const uint8_t *first;
+    size_t n;
+
+    forget();
+    play(&server, r, true);
+    begin_side(&server);
+    play(&client, r, false);
+    foresee(r->client_ephemeral, KEY);
+    begin_side(&client);
+    forget();
+    ck_assert_int_gt(r->count, 0);
+    first = body_of(&r->units[0], &n);
+    memcpy(body, first, n);
+    if (parts_of[_i].hello) {
+        ck_assert_int_eq(hear(&server, body, n), -EPROTO);
+        ck_assert_uint_eq(server.why.error, parts_of[_i].hello);
+    } else {
+        ck_assert_int_eq(hear(&server, body, n), 0);
+        ck_assert_uint_eq(say(&client, ours), n);
+        for (int i = 1; i < r->count; i++) { /* all that the server said */
+            const uint8_t *b = body_of(&r->units[i], &n);
+
+            if (r->units[i].of_client)
+                continue;
+            memcpy(body, b, n);
+            if (parts_of[_i].status && client.s.step == READY) {
+                ck_assert_int_eq(hear(&client, body, n), -EPROTO);
+                ck_assert_int_eq(client.why.status, parts_of[_i].status);
+                break;
+            }
+            ck_assert_msg(hear(&client, body, n) == 0, "%s: unit %d: %x", r->case_name, i, client.why.error);
+            if (client.s.turn == SF_SECURITY_DONE)
+                break;
+            say(&client, ours);
+        }
+    }
+    end_sides();
+    free_record(r);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("curve");
@@ -812,6 +882,7 @@ int main(void)
     suite_add_tcase(suite, c);
     c = tcase_create("recorded");
     tcase_add_loop_test(c, recorded_handshakes_and_messages_open_at_both_ends, 0, 4);
+    tcase_add_loop_test(c, recorded_commands_are_taken_or_refused, 0, sizeof parts_of / sizeof *parts_of);
     suite_add_tcase(suite, c);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
