@@ -104,6 +104,7 @@ struct sf_zap {
  *
  * Returns 0: `answered` will be called; or
  *   -ENOENT  no handler is bound, see sf_zap_unhandled()
+ *   -EPIPE   it went away meanwhile
  *   -ETERM   the context is shutting down
  *   -ENOMEM
  */

@@ -161,10 +161,10 @@ static int put_request(struct sifr_socket *s, const struct sf_zap_request *r)
     return err;
 }
 
-/* Puts the question into a line of its own. 0, -ENOENT: no handler, or -errno. */
+/* Puts the question into a line of its own. 0, -ENOENT: no handler, -EPIPE: it goes, or -errno. */
 static int ask(struct sf_zap *z, struct sf_zap_asker *a, const struct sf_zap_request *r)
 {
-    struct sf_zap_line *l;
+    struct sf_zap_line *l = NULL;
     int err;
 
     if (!sf_inproc_bound(a->ctx, strstr(SF_ZAP_ENDPOINT, "://") + 3))
@@ -173,8 +173,8 @@ static int ask(struct sf_zap *z, struct sf_zap_asker *a, const struct sf_zap_req
     if (err)
         return err;
     err = put_request(l->dealer, r);
-    if (err == -EAGAIN || (err == 0 && state_of(l) == GONE)) /* it has just gone */
-        err = atomic_load(&a->ctx->terminating) ? -SIFR_ETERM : -ENOENT;
+    if (err == -EAGAIN || (err == 0 && state_of(l) == GONE)) /* it has just gone, but may have read it */
+        err = atomic_load(&a->ctx->terminating) ? -SIFR_ETERM : err ? -ENOENT : -EPIPE;
     if (err) {
         close_line(l);
         return err;
