@@ -96,8 +96,8 @@ static struct nonce nonce_of(const char *text, const uint8_t *rest)
 }
 
 /* Makes a box of n octets with the key that `secret` and `public` share: 0 or -EPROTO. */
-static int box(uint8_t *to, const uint8_t *from, size_t n, struct nonce nonce, const uint8_t *public,
-               const uint8_t *secret)
+static int box(uint8_t *to, const uint8_t *from, size_t n, struct nonce nonce,
+               const uint8_t *public, const uint8_t *secret)
 {
     return crypto_box_easy(to, from, n, nonce.bytes, public, secret) == 0 ? 0 : -EPROTO;
 }
@@ -286,7 +286,9 @@ static int hear_welcome(struct sf_security *s, uint8_t *body, size_t n)
         return broken(s);
     memcpy(c->shake.peer, inside, KEY);
     memcpy(c->shake.cookie, inside + KEY, COOKIE);
-    return crypto_box_beforenm(c->shake.shared, c->shake.peer, c->shake.secret) == 0 ? 0 : broken(s);
+    if (crypto_box_beforenm(c->shake.shared, c->shake.peer, c->shake.secret) != 0)
+        return broken(s);
+    return 0;
 }
 
 /* Whether the vouch says: whoever has this long-term key means this connection, and us. */
@@ -357,7 +359,8 @@ static int hear(struct sf_security *s, uint8_t *body, size_t n)
     size_t size;
 
     if (!sf_security_is(body, n, names[s->step], &data, &size))
-        return s->own->server ? sf_security_unexpected(s, body, n) : sf_security_refused(s, body, n);
+        return s->own->server ? sf_security_unexpected(s, body, n)
+                              : sf_security_refused(s, body, n);
     s->turn = SF_SECURITY_SAY;
     switch (s->step++) {
     case HELLO: return hear_hello(s, body, n);

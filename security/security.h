@@ -41,7 +41,7 @@ struct sf_credentials {
 enum sf_security_turn {
     SF_SECURITY_SAY,  /* a command of ours is due */
     SF_SECURITY_HEAR, /* one of the peer's */
-    SF_SECURITY_ASK,  /* whether the peer may come in; `shows` is what to ask with. Who asked sets SAY */
+    SF_SECURITY_ASK,  /* whether the peer may come in, with `shows`; who asked sets SAY */
     SF_SECURITY_DONE
 };
 
@@ -51,7 +51,7 @@ enum { SF_SECURITY_SHOWS_MAX = 2 };
 struct sf_security {
     const struct sf_mechanism *mechanism;
     const struct sf_credentials *own;
-    void *keys;   /* owns; of the mechanism's size, or NULL. Stands alone when the handshake is over */
+    void *keys;   /* owns; of the mechanism's size, or NULL. They outlive the handshake */
     uint8_t turn; /* enum sf_security_turn */
     uint8_t step; /* the mechanism's */
 
@@ -82,7 +82,7 @@ struct sf_mechanism {
      */
     int (*say)(struct sf_security *s, uint8_t *to, size_t room, const uint8_t *metadata, size_t n);
 
-    /* Reads the body of the peer's next command, which it may decipher in place. 0, -EPROTO, -EIO. */
+    /* Reads the body of the peer's next command, perhaps deciphering in place. 0, -EPROTO, -EIO. */
     int (*hear)(struct sf_security *s, uint8_t *body, size_t n);
 
     /* From here on NULL where frames go as they are. */
@@ -138,7 +138,7 @@ int sf_security_put(uint8_t *to, size_t room, const char *name, const void *data
 int sf_security_refuse(struct sf_security *s, uint32_t error);
 int sf_security_unexpected(struct sf_security *s, const uint8_t *body, size_t n);
 
-/* The same of who may be told ERROR, whose reason becomes `status`; and for what stands behind that name. */
+/* The same of who may be told ERROR, whose reason becomes `status`; and for what is behind that name. */
 int sf_security_refused(struct sf_security *s, const uint8_t *body, size_t n);
 int sf_security_reason(struct sf_security *s, const uint8_t *data, size_t n);
 

@@ -14,7 +14,7 @@
 
 enum { LANES = 8, GROUP = 16 * LANES, POLY_FROM = 2048 };
 
-/* Whether this processor can; asked once, as it may take long. (The compiler's way would run at load.) */
+/* Whether this processor can; asked once, as it may take long. (The compiler's way runs at load.) */
 static bool can(void)
 {
     enum { UNKNOWN, CAN, CANNOT, IFMA = 1 << 21 };
@@ -151,9 +151,8 @@ WIDE static inline struct numbers add_blocks(struct numbers a, const uint8_t *fr
     __m512i lo = _mm512_unpacklo_epi64(x, y), hi = _mm512_unpackhi_epi64(x, y);
 
     a.l[0] = _mm512_add_epi64(a.l[0], _mm512_and_si512(lo, m44));
-    a.l[1] = _mm512_add_epi64(
-        a.l[1], _mm512_and_si512(_mm512_or_si512(_mm512_srli_epi64(lo, 44), _mm512_slli_epi64(hi, 20)),
-                                 m44));
+    y = _mm512_or_si512(_mm512_srli_epi64(lo, 44), _mm512_slli_epi64(hi, 20));
+    a.l[1] = _mm512_add_epi64(a.l[1], _mm512_and_si512(y, m44));
     a.l[2] = _mm512_add_epi64(a.l[2], _mm512_or_si512(_mm512_srli_epi64(hi, 24), top));
     return a;
 }
@@ -228,7 +227,8 @@ static void poly1305(uint8_t tag[16], const uint8_t *from, size_t n, const uint8
 /* Sixteen blocks side by side: each word of the state is a vector. */
 enum { WORDS = 16, BLOCK = 64, STRIDE = BLOCK * 16, REST_FROM = 320 };
 
-#define STEP(a, b, c, n) x[a] = _mm512_xor_si512(x[a], _mm512_rol_epi32(_mm512_add_epi32(x[b], x[c]), n))
+#define STEP(a, b, c, n)                                                                           \
+    x[a] = _mm512_xor_si512(x[a], _mm512_rol_epi32(_mm512_add_epi32(x[b], x[c]), n))
 
 #define QUARTER(a, b, c, d)                                                                        \
     STEP(b, a, d, 7);                                                                              \
@@ -339,7 +339,8 @@ void sf_wide_salsa20(uint8_t *to, const uint8_t *from, size_t n, const uint8_t n
         salsa20(all, all, STRIDE, nonce, block + wide / BLOCK, key);
         memcpy(to + wide, all, rest);
     } else if (rest) {
-        crypto_stream_salsa20_xor_ic(to + wide, from + wide, rest, nonce, block + wide / BLOCK, key);
+        crypto_stream_salsa20_xor_ic(to + wide, from + wide, rest, nonce, block + wide / BLOCK,
+                                     key);
     }
 }
 

@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* n octets at `from` xored with the keystream from `block` on (64 octets each), to `to`, which may be `from`. */
+/* n octets at `from` xored with the keystream from its `block` on, to `to`, which may be `from`. */
 void sf_wide_salsa20(uint8_t *to, const uint8_t *from, size_t n, const uint8_t nonce[8],
                      uint64_t block, const uint8_t key[32]);
 

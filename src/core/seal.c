@@ -22,6 +22,7 @@ enum {
     BIG = 32768,
     GROW_FROM = 256 * 1024,
     READ_BYTES = 65536,
+    COMMAND_MAX = 1 << 24,
     BROKEN = 0xff, /* where a frame did not open: what takes frames apart refuses this one there */
 };
 
@@ -83,7 +84,7 @@ static int seal_frame(struct sf_conn *c, unsigned flags, const uint8_t *data, ui
         body = at + header;
     }
     if (m->seal(c->sealed->keys, body, inner, data, size) != 0)
-        return -ENOMEM; /* after 2^64 frames the connection ends, and is made again with other keys */
+        return -ENOMEM; /* after 2^64 frames the connection ends; the next has other keys */
     c->sealed->stage.size += header + m->overhead + size;
     return 0;
 }
@@ -95,7 +96,7 @@ static int seal_lane(struct sf_conn *c)
 
     while (b->at < b->size) {
         struct sf_frame f = {0, 0};
-        int header = sf_frame_get(&f, b->data + b->at, b->size - b->at); /* whole ones, and our own */
+        int header = sf_frame_get(&f, b->data + b->at, b->size - b->at); /* our own, and whole */
         int err = seal_frame(c, f.flags, b->data + b->at + header, f.size);
 
         if (err)
@@ -233,7 +234,8 @@ static int look(const struct sf_conn *c, struct piece *to, const uint8_t *bytes,
     return 0;
 }
 
-static int open_frame(struct sf_conn *c, uint8_t *to, unsigned *flags, const uint8_t *body, size_t n)
+static int open_frame(struct sf_conn *c, uint8_t *to, unsigned *flags, const uint8_t *body,
+                      size_t n)
 {
     struct sf_sealed *z = c->sealed;
     unsigned inner = 0;
@@ -257,7 +259,9 @@ static int open_big(struct sf_conn *c, const uint8_t *body, size_t n)
         return -ENOMEM;
     err = open_frame(c, sf_owner_bytes(owner), &flags, body, n);
     if (err == 0 && flags & SF_FRAME_COMMAND) { /* those stay with the rest */
-        err = sf_pipe_space(p, SF_FRAME_HEADER_MAX + size, &at, &room);
+        err = size > COMMAND_MAX ? -EPROTO : 0;
+        if (err == 0)
+            err = sf_pipe_space(p, SF_FRAME_HEADER_MAX + size, &at, &room);
         if (err == 0) {
             size_t header = sf_frame_put(at, flags, size);
 
@@ -472,7 +476,7 @@ static ssize_t read_more(struct sf_conn *c)
 
     if (z->stash.size)
         look(c, &next, z->stash.data, z->stash.size);
-    if (next.header && next.f.size > BIG) { /* room grows with what has come, whatever was announced */
+    if (next.header && next.f.size > BIG) { /* room grows with what has come, not as announced */
         size_t most = z->stash.size > GROW_FROM ? z->stash.size : GROW_FROM;
 
         return read_to_stash(c, (next.missing < most ? next.missing : most) + 64);

@@ -197,7 +197,7 @@ static int take_metadata(struct sf_security *s, const struct sf_hello *h, struct
 
     if (err == -EPROTOTYPE) /* types that do not fit are no breach of protocol */
         return -EPROTO;
-    if (err == -EPROTO && s->mechanism->secure) /* of NULL the reference says no more than that it ended */
+    if (err == -EPROTO && s->mechanism->secure) /* of NULL the reference says only that it ended */
         s->error = SIFR_PROTOCOL_ERROR_ZMTP_INVALID_METADATA;
     return err;
 }
