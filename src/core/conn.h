@@ -330,11 +330,19 @@ static inline bool sf_seal_waits(const struct sf_conn *c) /* sf_seal_read need n
 {
     return c->sealed && c->sealed->whole;
 }
-/* What is kept is more than the idle keep; gives it back: false: something is in it. */
-bool sf_seal_writes_large(const struct sf_conn *c);
-bool sf_seal_reads_large(const struct sf_conn *c);
+/* Of either direction: gives back what is kept for it (false: something is in that); it is much. */
 bool sf_seal_shrink_out(struct sf_conn *c);
 bool sf_seal_shrink_in(struct sf_conn *c);
+
+static inline bool sf_seal_writes_large(const struct sf_conn *c)
+{
+    return c->sealed && c->sealed->stage.room > SF_PIPE_CHUNK_IDLE;
+}
+
+static inline bool sf_seal_reads_large(const struct sf_conn *c)
+{
+    return c->sealed && c->sealed->stash.room > SF_PIPE_CHUNK_IDLE;
+}
 
 /* heartbeat.c */
 int sf_heart_start(struct sf_conn *c);

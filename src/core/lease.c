@@ -61,7 +61,7 @@ static bool write_out(struct sf_conn *c, struct sf_link *l, bool idle)
                 slept = err == 0 && idle && sf_pipe_sleep(l->out, &credit);
                 /* What is there and did not go wants memory, which a call does not wait for. */
             } while (err == 0 && idle && !slept && sf_pipe_took(l->out) != took);
-            large = slept && sf_pipe_reads_large(l->out);
+            large = slept && (sf_pipe_reads_large(l->out) || sf_seal_writes_large(c));
         }
         sf_lock_drop(&c->writer);
         look_later(c);

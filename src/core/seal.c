@@ -176,11 +176,6 @@ int sf_seal_flush(struct sf_conn *c, struct sf_link *l, bool by_writer)
     return 1;
 }
 
-bool sf_seal_writes_large(const struct sf_conn *c)
-{
-    return c->sealed && c->sealed->stage.room > SF_PIPE_CHUNK_IDLE;
-}
-
 bool sf_seal_shrink_out(struct sf_conn *c)
 {
     if (!c->sealed)
@@ -193,11 +188,6 @@ bool sf_seal_shrink_out(struct sf_conn *c)
 }
 
 /* ═══ above: who writes to the stream; below: who reads from it ═══ */
-
-bool sf_seal_reads_large(const struct sf_conn *c)
-{
-    return c->sealed && c->sealed->stash.room > SF_PIPE_CHUNK_IDLE;
-}
 
 bool sf_seal_shrink_in(struct sf_conn *c)
 {

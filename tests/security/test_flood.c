@@ -197,6 +197,36 @@ START_TEST(others_are_served_while_many_knock)
 }
 END_TEST
 
+static size_t allocated(void)
+{
+    return mallinfo2().uordblks + mallinfo2().hblkhd;
+}
+
+/* Sealing needs room for what is sealed, which is not kept by who has nothing more to say. */
+START_TEST(an_idle_connection_gives_back_what_large_messages_took)
+{
+    enum { LARGE = 300000, SURPLUS = 16384 };
+    sifr_socket_t *server, *client;
+    struct endpoint at;
+    size_t before;
+
+#if defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__
+    return; /* memory is the sanitizer's */
+#endif
+    server = new_server(SIFR_REP, &at);
+    client = new_client(&at);
+    ck_assert_int_gt(serve_requests(server, client, 10), 0);
+    before = allocated();
+    for (int i = 0; i < 10; i++) {
+        send_filled(client, LARGE, 1, 0);
+        recv_filled(server, LARGE, 1, false);
+        send_filled(server, LARGE, 2, 0);
+        recv_filled(client, LARGE, 2, false);
+    }
+    eventually(allocated() <= before + SURPLUS);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("floods");
@@ -204,5 +234,6 @@ int main(void)
 
     tcase_add_test(c, who_has_not_come_in_holds_little_memory);
     tcase_add_test(c, others_are_served_while_many_knock);
+    tcase_add_test(c, an_idle_connection_gives_back_what_large_messages_took);
     return run_suite(s);
 }
