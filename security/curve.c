@@ -17,7 +17,6 @@
 #include "security/security.h"
 #include "base/random.h"
 #include "base/secret.h"
-#include "security/wide.h"
 
 #include <errno.h>
 #include <sifr.h>
@@ -391,8 +390,9 @@ static int seal(void *keys, uint8_t *to, unsigned flags, const uint8_t *data, si
     for (size_t i = 1; i < first; i++)
         box[i] = stream[i] ^ data[i - 1];
     if (1 + n > FIRST)
-        sf_wide_salsa20(box + FIRST, data + FIRST - 1, 1 + n - FIRST, nonce, 1, c->seal_key);
-    sf_wide_poly1305(to + 8 + SHORT, box, 1 + n, block);
+        crypto_stream_salsa20_xor_ic(box + FIRST, data + FIRST - 1, 1 + n - FIRST, nonce, 1,
+                                     c->seal_key);
+    crypto_onetimeauth_poly1305(to + 8 + SHORT, box, 1 + n, block);
     sodium_memzero(block, sizeof block);
     return 0;
 }
@@ -422,14 +422,15 @@ static int unseal(void *keys, uint8_t *to, unsigned *flags, const uint8_t *body,
     size = n - MESSAGE_HEAD;
     first = size < FIRST ? size : FIRST;
     crypto_stream_salsa20(block, sizeof block, nonce, c->open_key);
-    sf_wide_poly1305(tag, box, size, block);
+    crypto_onetimeauth_poly1305(tag, box, size, block);
     if (crypto_verify_16(tag, body + 8 + SHORT) != 0)
         return refuse(error, SIFR_PROTOCOL_ERROR_ZMTP_CRYPTOGRAPHIC);
     *flags = box[0] ^ stream[0];
     for (size_t i = 1; i < first; i++)
         to[i - 1] = box[i] ^ stream[i];
     if (size > FIRST)
-        sf_wide_salsa20(to + FIRST - 1, box + FIRST, size - FIRST, nonce, 1, c->open_key);
+        crypto_stream_salsa20_xor_ic(to + FIRST - 1, box + FIRST, size - FIRST, nonce, 1,
+                                     c->open_key);
     sodium_memzero(block, sizeof block);
     c->heard = count;
     return 0;
