@@ -19,6 +19,7 @@ enum kind {
     ID,     /* 4 bytes, or NULL with 0 to clear */
     TEXT,   /* as long as is said; read with a NUL behind */
     BYTES,  /* the same; read without */
+    KEY,    /* 32 bytes, or their 40 characters with or without a NUL; read as 32 or as 41 */
     ABSENT, /* of what is not built in, or of contexts alone: EINVAL, whatever is asked */
 };
 
@@ -39,23 +40,26 @@ struct texts {
     const char *good[8], *bad[8];
     size_t longest;    /* the first of `good` may be made as long, and no longer; 0: not tried */
     bool null, empty;  /* whether NULL with 0, and "" are taken */
+    bool kept;         /* NULL does not clear it */
 };
 
-static const struct texts routing_id = {{"a", "name"}, {NULL}, 255, false, false};
-static const struct texts topic = {{"a", "a topic"}, {NULL}, 0, true, true};
-static const struct texts notice = {{"a", "notice"}, {NULL}, 0, true, true};
-static const struct texts device = {{"lo"}, {NULL}, 16, true, false};
-static const struct texts proxy = {{"127.0.0.1:1080", "host:1080"}, {NULL}, 1023, true, false};
-static const struct texts credential = {{"a", "secret"}, {NULL}, 255, true, true};
+static const struct texts routing_id = {{"a", "name"}, {NULL}, 255, false, false, false};
+static const struct texts topic = {{"a", "a topic"}, {NULL}, 0, true, true, false};
+static const struct texts notice = {{"a", "notice"}, {NULL}, 0, true, true, false};
+static const struct texts device = {{"lo"}, {NULL}, 16, true, false, false};
+static const struct texts proxy = {{"127.0.0.1:1080", "host:1080"}, {NULL}, 1023, true, false, false};
+static const struct texts credential = {{"a", "secret"}, {NULL}, 255, true, true, false};
+static const struct texts plain = {{"a", "name"}, {NULL}, 255, true, false, true};
+static const struct texts domain = {{"a", "domain"}, {NULL}, 255, false, false, false};
 static const struct texts accept_filter = {
     {"127.0.0.1", "127.0.0.0/8", "::1", "fe80::/10", "0.0.0.0/0"},
     {"nonsense", "127.0.0.1/33", "127.0.0.1/", "127.0.0.1/x", "::1/129", "300.0.0.1", "/8"},
-    0, true, false,
+    0, true, false, false,
 };
 static const struct texts property = {
     {"X-a:b", "X-colour:blue", "X-url:tcp://host:1", "X-:value"},
     {"X-colour", ":blue", "X-colour:", "colour:blue", "x-colour:blue", "Socket-Type:PUB", "X"},
-    0, false, false,
+    0, false, false, false,
 };
 
 static const struct option {
@@ -130,14 +134,22 @@ static const struct option {
      "flow/stream:a_raw_router_is_a_stream_without_notices"},
     {42, "IPV6", INT, BOTH, ALL, 0, 0, 1, NULL,
      "matrix/options_effect:ipv6_is_spoken_when_asked_for flow/udp:ipv6_is_spoken_when_asked_for"},
-    {43, "MECHANISM", INT, GET, ALL, SIFR_NULL, 0, 0, NULL, "matrix/options:each_is_at_first_what_it_should_be"},
-    {44, "PLAIN_SERVER", ABSENT, 0, ALL, 0, 0, 0, NULL, "- no mechanism is built in"},
-    {45, "PLAIN_USERNAME", ABSENT, 0, ALL, 0, 0, 0, NULL, "- no mechanism is built in"},
-    {46, "PLAIN_PASSWORD", ABSENT, 0, ALL, 0, 0, 0, NULL, "- no mechanism is built in"},
-    {47, "CURVE_SERVER", ABSENT, 0, ALL, 0, 0, 0, NULL, "- no mechanism is built in"},
-    {48, "CURVE_PUBLICKEY", ABSENT, 0, ALL, 0, 0, 0, NULL, "- no mechanism is built in"},
-    {49, "CURVE_SECRETKEY", ABSENT, 0, ALL, 0, 0, 0, NULL, "- no mechanism is built in"},
-    {50, "CURVE_SERVERKEY", ABSENT, 0, ALL, 0, 0, 0, NULL, "- no mechanism is built in"},
+    {43, "MECHANISM", INT, GET, ALL, SIFR_NULL, 0, 0, NULL,
+     "matrix/options_security:the_last_that_is_set_chooses_the_mechanism"},
+    {44, "PLAIN_SERVER", INT, BOTH, ALL, 0, 0, 1, NULL,
+     "security/plain:a_client_that_the_handler_knows_comes_in"},
+    {45, "PLAIN_USERNAME", TEXT, BOTH, ALL, 0, 0, 0, &plain,
+     "security/plain:a_client_that_the_handler_knows_comes_in"},
+    {46, "PLAIN_PASSWORD", TEXT, BOTH, ALL, 0, 0, 0, &plain,
+     "security/plain:a_client_that_the_handler_knows_comes_in"},
+    {47, "CURVE_SERVER", INT, BOTH, ALL, 0, 0, 1, NULL,
+     "matrix/options_security:a_client_with_the_servers_key_comes_in_and_no_other"},
+    {48, "CURVE_PUBLICKEY", KEY, BOTH, ALL, 0, 0, 0, NULL,
+     "matrix/options_security:a_client_with_the_servers_key_comes_in_and_no_other"},
+    {49, "CURVE_SECRETKEY", KEY, BOTH, ALL, 0, 0, 0, NULL,
+     "matrix/options_security:a_client_with_the_servers_key_comes_in_and_no_other"},
+    {50, "CURVE_SERVERKEY", KEY, BOTH, ALL, 0, 0, 0, NULL,
+     "matrix/options_security:a_client_with_the_servers_key_comes_in_and_no_other"},
     {51, "PROBE_ROUTER", FLAG, SET, ROUTERS | IN(REQ) | IN(DEALER), 0, 0, INT_MAX, NULL,
      "flow/dealer_router:a_probe_tells_a_router_of_its_peer flow/dealer_router:two_routers_find_each_other_by_probes "
      "matrix/options_effect:who_may_probe_does"},
@@ -147,7 +159,8 @@ static const struct option {
      "flow/reqrep:a_relaxed_requester_forgets_the_question_it_gave_up"},
     {54, "CONFLATE", INT, BOTH, ALL, 0, 0, 1, NULL,
      "flow/pushpull:conflate_keeps_the_newest flow/pubsub:conflate_keeps_the_newest"},
-    {55, "ZAP_DOMAIN", ABSENT, 0, ALL, 0, 0, 0, NULL, "- no mechanism is built in"},
+    {55, "ZAP_DOMAIN", TEXT, BOTH, ALL, 0, 0, 0, &domain,
+     "security/plain:null_asks_the_handler_where_there_is_a_domain"},
     {56, "ROUTER_HANDOVER", FLAG, SET, ROUTERS, 0, 0, INT_MAX, NULL,
      "flow/dealer_router:with_handover_the_newcomer_takes_the_name "
      "flow/reqrep:of_two_askers_of_one_name_the_newer_is_served_alone_with_handover"},
@@ -161,10 +174,10 @@ static const struct option {
     {61, "CONNECT_ROUTING_ID", BYTES, SET, ROUTERS | IN(STREAM), 0, 0, 0, &routing_id,
      "flow/dealer_router:the_connecting_router_may_name_its_peer flow/stream:a_connection_may_be_given_its_id "
      "matrix/options_effect:the_connecting_rep_may_name_its_peer"},
-    {62, "GSSAPI_SERVER", ABSENT, 0, ALL, 0, 0, 0, NULL, "- GSSAPI is not built in"},
-    {63, "GSSAPI_PRINCIPAL", ABSENT, 0, ALL, 0, 0, 0, NULL, "- GSSAPI is not built in"},
-    {64, "GSSAPI_SERVICE_PRINCIPAL", ABSENT, 0, ALL, 0, 0, 0, NULL, "- GSSAPI is not built in"},
-    {65, "GSSAPI_PLAINTEXT", ABSENT, 0, ALL, 0, 0, 0, NULL, "- GSSAPI is not built in"},
+    {62, "GSSAPI_SERVER", INT, BOTH, ALL, 0, 0, 1, NULL, "- GSSAPI is not built in"},
+    {63, "GSSAPI_PRINCIPAL", TEXT, BOTH, ALL, 0, 0, 0, &domain, "- GSSAPI is not built in"},
+    {64, "GSSAPI_SERVICE_PRINCIPAL", TEXT, BOTH, ALL, 0, 0, 0, &domain, "- GSSAPI is not built in"},
+    {65, "GSSAPI_PLAINTEXT", INT, BOTH, ALL, 0, 0, 1, NULL, "- GSSAPI is not built in"},
     {66, "HANDSHAKE_IVL", INT, BOTH, ALL, 30000, 0, INT_MAX, NULL,
      "core/options_effect:a_handshake_is_given_up_in_time core/monitor:a_stranger_who_says_nothing_has_his_time"},
     {68, "SOCKS_PROXY", TEXT, BOTH, ALL, 0, 0, 0, &proxy,
@@ -204,10 +217,11 @@ static const struct option {
     {89, "USE_FD", INT, BOTH, ALL, -1, -1, INT_MAX, NULL,
      "core/options_effect:one_bind_takes_the_descriptor matrix/options_effect:a_path_brought_along_is_left_alone "
      "matrix/options_effect:what_does_not_listen_is_not_bound"},
-    {90, "GSSAPI_PRINCIPAL_NAMETYPE", ABSENT, 0, ALL, 0, 0, 0, NULL, "- GSSAPI is not built in"},
-    {91, "GSSAPI_SERVICE_PRINCIPAL_NAMETYPE", ABSENT, 0, ALL, 0, 0, 0, NULL, "- GSSAPI is not built in"},
+    {90, "GSSAPI_PRINCIPAL_NAMETYPE", INT, BOTH, ALL, 0, 0, 2, NULL, "- GSSAPI is not built in"},
+    {91, "GSSAPI_SERVICE_PRINCIPAL_NAMETYPE", INT, BOTH, ALL, 0, 0, 2, NULL, "- GSSAPI is not built in"},
     {92, "BINDTODEVICE", TEXT, BOTH, ALL, 0, 0, 0, &device, "core/options_effect:a_device_is_bound_to_or_refused"},
-    {93, "ZAP_ENFORCE_DOMAIN", ABSENT, 0, ALL, 0, 0, 0, NULL, "- no mechanism is built in"},
+    {93, "ZAP_ENFORCE_DOMAIN", FLAG, BOTH, ALL, 0, INT_MIN, INT_MAX, NULL,
+     "security/plain:without_a_handler_null_lets_in_unless_a_domain_is_enforced"},
     {94, "LOOPBACK_FASTPATH", FLAG, BOTH, ALL, 0, INT_MIN, INT_MAX, NULL, "- a matter of Windows, kept elsewhere"},
     {95, "METADATA", TEXT, SET, ALL, 0, 0, 0, &property,
      "flow/dealer_router:messages_tell_of_the_connection_they_came_by "
@@ -264,6 +278,13 @@ static const struct option {
     {123, "NORM_NUM_AUTOPARITY", ABSENT, 0, ALL, 0, 0, 0, NULL, "- NORM is not built in"},
     {124, "NORM_PUSH", ABSENT, 0, ALL, 0, 0, 0, NULL, "- NORM is not built in"},
 };
+
+/* Of what is not built in, here or at all. */
+static inline bool not_built_in(const struct option *o)
+{
+    return o->kind == ABSENT || (strncmp(o->name, "CURVE_", 6) == 0 && !sifr_has("curve")) ||
+           (strncmp(o->name, "GSSAPI_", 7) == 0 && !sifr_has("gssapi"));
+}
 
 /* Of contexts; all are ints, and one may be a text. */
 static const struct context_option {

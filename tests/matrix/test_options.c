@@ -96,7 +96,7 @@ static int64_t first_of(const struct option *o, int type)
 
 static bool known_to(const struct option *o, int type)
 {
-    return o->kind != ABSENT && (o->types & 1u << type);
+    return !not_built_in(o) && (o->types & 1u << type);
 }
 
 static bool refused(int result)
@@ -228,12 +228,64 @@ static void try_texts(void *s, const struct option *o, int type)
         accept_bytes(s, o, type, "", 0);
     if (!t->null)
         refuse_bytes(s, o, type, NULL, 0);
+    else if (t->kept)
+        claim(o->name, "range", type, sifr_setsockopt(s, o->number, NULL, 0) == 0);
     else
         accept_bytes(s, o, type, NULL, 0);
     if (!libzmq)
         refuse_bytes(s, o, type, NULL, 4);
     if (!(o->access & GET))
         claim(o->name, "unreadable", type, refused(sifr_getsockopt(s, o->number, room, &size)));
+}
+
+enum { KEY_SIZE = 32, KEY_TEXT = 40, KEY_ROOM = 64 };
+
+/* It reads as this key, in both forms, and into no other room. */
+static bool reads_as_key(void *s, const struct option *o, const uint8_t *key)
+{
+    char text[KEY_ROOM], back[KEY_ROOM];
+
+    if (!sifr_z85_encode(text, key, KEY_SIZE))
+        return false;
+    for (size_t room = 0; room <= sizeof back; room++) {
+        size_t size = room;
+        int err = sifr_getsockopt(s, o->number, back, &size);
+
+        if (room == KEY_SIZE && (err || size != room || memcmp(back, key, KEY_SIZE) != 0))
+            return false;
+        if (room == KEY_TEXT + 1 && (err || size != room || strcmp(back, text) != 0))
+            return false;
+        if (room != KEY_SIZE && room != KEY_TEXT + 1 && !err)
+            return false;
+    }
+    return true;
+}
+
+static void try_keys(void *s, const struct option *o, int type)
+{
+    uint8_t key[KEY_ROOM];
+    char text[KEY_ROOM] = "";
+
+    for (int i = 0; i < KEY_ROOM; i++)
+        key[i] = (uint8_t)(i * 7 + 1);
+    claim(o->name, "range", type, sifr_setsockopt(s, o->number, key, KEY_SIZE) == 0);
+    claim(o->name, "read back", type, reads_as_key(s, o, key));
+    key[0]++;
+    ck_assert_ptr_nonnull(sifr_z85_encode(text, key, KEY_SIZE));
+    for (size_t size = KEY_TEXT; size <= KEY_TEXT + 1; size++) {
+        claim(o->name, "range", type, sifr_setsockopt(s, o->number, text, size) == 0);
+        claim(o->name, "read back", type, reads_as_key(s, o, key));
+    }
+    for (size_t size = 0; size <= KEY_ROOM; size++)
+        if (size != KEY_SIZE && size != KEY_TEXT && size != KEY_TEXT + 1)
+            claim(o->name, "outside", type, refused(sifr_setsockopt(s, o->number, key, size)));
+    text[3] = '~'; /* no character of Z85 */
+    claim(o->name, "outside", type, refused(sifr_setsockopt(s, o->number, text, KEY_TEXT)));
+    claim(o->name, "outside", type, refused(sifr_setsockopt(s, o->number, text, KEY_TEXT + 1)));
+    claim(o->name, "outside", type, refused(sifr_setsockopt(s, o->number, NULL, 0)));
+    if (!libzmq)
+        claim(o->name, "outside", type, refused(sifr_setsockopt(s, o->number, NULL, KEY_SIZE)));
+    claim(o->name, "unharmed", type, reads_as_key(s, o, key));
 }
 
 /* All that may be set: everything in and at the ends of its range, nothing else. */
@@ -243,6 +295,8 @@ static void try_row(void *s, const struct option *o, int type)
         return;
     if (is_number(o))
         try_numbers(s, o, type);
+    else if (o->kind == KEY)
+        try_keys(s, o, type);
     else
         try_texts(s, o, type);
 }
@@ -280,6 +334,8 @@ START_TEST(each_is_at_first_what_it_should_be)
                 claim(o->name, "first", type, get_number(s, o, &value) && value >= 0);
             else if (is_number(o))
                 claim(o->name, "first", type, get_number(s, o, &value) && value == first_of(o, type));
+            else if (o->kind == KEY)
+                claim(o->name, "first", type, reads_as_key(s, o, (const uint8_t[KEY_SIZE]){0}));
             else
                 claim(o->name, "first", type, reads_as(s, o, "", 0));
         }
@@ -329,7 +385,7 @@ START_TEST(each_has_its_size_and_no_other)
     const struct option *o = &options[_i];
     char bytes[16] = {1, 0, 0, 0, 0, 0, 0, 0, 1};
 
-    if (o->kind == ABSENT || !is_number(o))
+    if (not_built_in(o) || !is_number(o))
         return;
     for (int type = 0; type < TYPES; type++) {
         void *s = quiet_socket(type);
@@ -375,8 +431,10 @@ END_TEST
 /* A value that is accepted where the option is known. */
 static int set_good(void *s, const struct option *o)
 {
-    if (o->kind == ABSENT || !(o->access & SET))
+    if (not_built_in(o) || !(o->access & SET))
         return sifr_setsockopt(s, o->number, &(int){0}, 4);
+    if (o->kind == KEY)
+        return sifr_setsockopt(s, o->number, (char[KEY_SIZE]){0}, KEY_SIZE);
     return is_number(o) ? set_number(s, o, o->max) : sifr_setsockopt(s, o->number, o->texts->good[0], 1);
 }
 
@@ -747,7 +805,7 @@ START_TEST(a_test_shows_what_each_does)
 
     for (int i = 0; i < COUNT(options); i++) {
         check_effects(options[i].name, options[i].effect);
-        without += options[i].kind != ABSENT && *options[i].effect == '-';
+        without += !not_built_in(&options[i]) && *options[i].effect == '-';
     }
     for (int i = 0; i < COUNT(context_options); i++) {
         check_effects(context_options[i].name, context_options[i].effect);

@@ -735,11 +735,13 @@ START_TEST(the_ends_of_a_range_are_lived_with)
     size_t size = o->kind == WIDE ? 8 : 4;
     struct endpoint absent = fresh_endpoint(TCP), e;
 
-    if (o->kind > WIDE || !(o->access & SET) || o->types != ALL)
+    if (not_built_in(o) || o->kind > WIDE || !(o->access & SET) || o->types != ALL)
         return;
     ck_works(sifr_setsockopt(pull, o->number, bytes, size));
     ck_works(sifr_setsockopt(push, o->number, bytes, size));
     ck_works(sifr_setsockopt(nobody, o->number, bytes, size));
+    if (get_int(pull, SIFR_MECHANISM) != SIFR_NULL) /* two servers have nothing to say to each other */
+        return;
     if (sifr_connect(nobody, absent.text) != 0)
         ck_assert_int_eq(errno, SIFR_EMTHREAD);
     snprintf(e.text, sizeof e.text, "tcp://%s:*", own_host());
