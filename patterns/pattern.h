@@ -32,12 +32,12 @@ struct sf_peer {
     bool inproc;
     bool connected;      /* the handshake is complete and the connection stands */
     bool ended;          /* no more can be sent; what was received is read to its end */
+    uint8_t notify;      /* SIFR_NOTIFY_...: sf_socket.notify at the bind or connect it came of */
     struct sf_list node; /* in sf_socket.peers */
     uint8_t *id;         /* owns; routing id that the peer announced; may be NULL */
     uint8_t *given_id;   /* owns; SIFR_CONNECT_ROUTING_ID of the connect that made it, or NULL */
     uint16_t id_size;    /* at most 255; 0: anonymous */
     uint8_t given_id_size;
-    uint8_t notify;      /* SIFR_NOTIFY_...: sf_socket.notify at the bind or connect it came of */
     bool subscribes_all; /* filters for itself: an unversioned ZMTP 1.0 subscriber, whoever hears a
                             RADIO's udp; with `id` set by the loop before it tells, so not beside
                             what is read till then */

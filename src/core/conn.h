@@ -188,11 +188,11 @@ struct sf_conn {
     struct sf_sealed *sealed; /* owns, or NULL; made and freed with both tokens */
     struct sf_soon soon;      /* while streaming, or starved */
     uint64_t soon_took;       /* messages taken from the out-pipe when it was queued */
-    uint32_t soon_wait_us;    /* then: it is longer each time; 0: the stream has just begun */
+    uint16_t soon_wait_us;    /* then: it is longer each time; 0: the stream has just begun */
     bool starved;             /* what is to be sent waits for memory */
     _Atomic bool calming;     /* a call has asked for SF_TODO_CALM, and the loop still looks */
-    uint64_t message_bytes;   /* of the message being received, so far */
-    unsigned frame_no;        /* in it */
+    unsigned frame_no;        /* in the message being received */
+    uint64_t message_bytes;   /* of it, so far */
     unsigned commands_inside; /* met between its frames */
     uint32_t lease_seen;      /* sifr_socket.lease_calls at its last tick */
     uint8_t held;             /* how often the loop has taken `writer` */
@@ -213,8 +213,8 @@ struct sf_conn {
     bool was_up;              /* a connection has been established once in this round */
     bool was_ready;           /* a handshake has been completed once */
     uint8_t breaks;           /* connections that were lost within the message sent first then */
-    unsigned next_address;    /* in the look-up's list */
-    unsigned attempt;         /* back-offs since the last success */
+    uint8_t attempt;          /* back-offs since the last success, up to those that change the next */
+    uint16_t next_address;    /* in the look-up's list */
     /* Of what is received; who has the lease writes them, so they are not beside what the loop reads. */
     bool in_frame_more;       /* of the message being received */
     bool first_size4;         /* REQ: its first frame had 4 octets */

@@ -43,7 +43,8 @@ static void back_off(struct sf_conn *c)
     } else {
         wait += sf_random32() % base;
     }
-    c->attempt++;
+    if (c->attempt < 32)
+        c->attempt++;
     c->state = SF_CONN_WAITING;
     sf_loop_timer(c->loop, &c->timer, wait);
     sf_conn_event(c, SIFR_EVENT_CONNECT_RETRIED, wait);
