@@ -57,6 +57,16 @@ static int events(void)
     return n;
 }
 
+static bool last_is_of(const char *domain)
+{
+    bool is;
+
+    pthread_mutex_lock(&logged.lock);
+    is = strcmp(logged.domain, domain) == 0;
+    pthread_mutex_unlock(&logged.lock);
+    return is;
+}
+
 static void open_auth(void)
 {
     open_world();
@@ -355,10 +365,11 @@ START_TEST(decisions_are_logged_with_all_that_was_asked)
     ck_assert_str_eq(logged.user, "a\\x0ab\\x7f\\xff\\x5c\\x09");
     ck_works(sifr_auth_log(auth, NULL, NULL));
     ask_null("d", "");
-    ck_works(sifr_auth_log(auth, note_event, &logged));
+    ask_null("d", "");
+    ck_assert_int_eq(events(), 4);
+    ck_works(sifr_auth_log(auth, note_event, &logged)); /* it may yet hear of the second of these, answered before */
     ask_null("e", "");
-    eventually(events() == 5);
-    ck_assert_str_eq(logged.domain, "e");
+    eventually(last_is_of("e"));
 }
 END_TEST
 
