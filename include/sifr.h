@@ -1685,7 +1685,8 @@ typedef struct sifr_auth sifr_auth_t;
  *
  * Returns it, for sifr_auth_destroy to stop and free, or NULL with errno:
  *   EADDRINUSE  the context has a ZAP handler
- *   EMFILE      SIFR_MAX_SOCKETS reached        ENOMEM  out of memory or threads
+ *   EMFILE      SIFR_MAX_SOCKETS reached, or no descriptor left
+ *   ENOMEM      out of memory or threads
  *   ETERM       the context is shutting down    EFAULT  not a context
  *
  * Threads: any.
@@ -1724,7 +1725,7 @@ SIFR_API int sifr_auth_allow(sifr_auth_t *auth, const char *domain, const char *
 
 /*
  * Keeps out peers with these addresses, whatever allows them; NULL or "*": of all domains, also of
- * those that deny others. Else as sifr_auth_allow.
+ * those that deny others. The other arguments, results and threads are as those of sifr_auth_allow.
  */
 SIFR_API int sifr_auth_deny(sifr_auth_t *auth, const char *domain, const char *address);
 
@@ -1739,7 +1740,7 @@ SIFR_API int sifr_auth_deny(sifr_auth_t *auth, const char *domain, const char *a
  * Returns 0, or -1 with errno and nothing changed:
  *   EINVAL  a line without "=" or name, with more than 255 bytes on one side, or for a name that
  *           there was before; not a regular file, or larger than 64 MiB; or the domain's name
- *   ENOENT, EACCES or another of the system's: it cannot be read
+ *   ENOENT, EACCES, EMFILE, ENFILE or another of the system's: it cannot be read
  *   ENOMEM  out of memory        EFAULT  not an authenticator
  *
  * The user's name becomes the property "User-Id" of the messages that come.
@@ -1763,7 +1764,7 @@ SIFR_API int sifr_auth_plain(sifr_auth_t *auth, const char *domain, const char *
  *              any more
  *
  * Returns 0, or -1 with errno and nothing changed:
- *   ENOENT, ENOTDIR, EACCES or another of the system's: it cannot be read
+ *   ENOENT, ENOTDIR, EACCES, EMFILE, ENFILE or another of the system's: it cannot be read
  *   EINVAL  the domain's name is too long
  *   ENOMEM  out of memory        EFAULT  not an authenticator
  *
@@ -1789,8 +1790,11 @@ SIFR_API int sifr_auth_forget(sifr_auth_t *auth, const char *domain);
  * Reads all files and directories again, now. Without it they are looked at when a peer connects,
  * at most every 50 ms.
  *
- * Returns 0, or -1 with errno of the first that cannot be read, as sifr_auth_plain and
- * sifr_auth_curve; the others have been read. With ENOMEM, EMFILE and ENFILE who was known still is.
+ * Returns 0, or -1 with errno of the first that cannot be read; the others have been read:
+ *   ENOENT, ENOTDIR, EACCES or another of the system's: as if it were empty now
+ *   EINVAL  the same of a file that is not as sifr_auth_plain says
+ *   ENOMEM, EMFILE, ENFILE: who was known still is
+ *   EFAULT  not an authenticator
  *
  * Threads: any.
  */
@@ -1815,8 +1819,8 @@ typedef void sifr_auth_log_fn(const sifr_auth_event_t *event, void *arg);
 /*
  * Has each decision reported, after it was made known, and each file that was found to have changed.
  *
- *   fn   what is called, with arg; it may change settings, but not destroy the authenticator; NULL:
- *        nothing is reported any more
+ *   fn   what is called, with arg; it may change settings, but not destroy the authenticator, and
+ *        may yet hear of a decision made known just before; NULL: nothing is reported any more
  *
  * Returns 0 when no call of a former one is under way, or -1 with errno:
  *   EFAULT  not an authenticator
