@@ -49,12 +49,12 @@ static inline const char *name_of(int error)
         int error;
         const char *name;
     } names[] = {
-        NAMED(EACCES),       NAMED(EADDRINUSE),     NAMED(EADDRNOTAVAIL), NAMED(EAGAIN),
-        NAMED(EBADF),        NAMED(EFAULT),         NAMED(EFSM),          NAMED(EHOSTUNREACH),
-        NAMED(EINTR),        NAMED(EINVAL),         NAMED(EMFILE),        NAMED(EMTHREAD),
-        NAMED(ENAMETOOLONG), NAMED(ENOCOMPATPROTO), NAMED(ENODEV),        NAMED(ENOENT),
-        NAMED(ENOMEM),       NAMED(ENOTSOCK),       NAMED(ENOTSUP),       NAMED(EPROTONOSUPPORT),
-        NAMED(ETERM),
+        NAMED(EACCES),       NAMED(EADDRINUSE),   NAMED(EADDRNOTAVAIL),   NAMED(EAGAIN),
+        NAMED(EBADF),        NAMED(EDEADLK),      NAMED(EFAULT),          NAMED(EFSM),
+        NAMED(EHOSTUNREACH), NAMED(EINTR),        NAMED(EINVAL),          NAMED(EMFILE),
+        NAMED(EMTHREAD),     NAMED(ENAMETOOLONG), NAMED(ENFILE),          NAMED(ENOCOMPATPROTO),
+        NAMED(ENODEV),       NAMED(ENOENT),       NAMED(ENOMEM),          NAMED(ENOTDIR),
+        NAMED(ENOTSOCK),     NAMED(ENOTSUP),      NAMED(EPROTONOSUPPORT), NAMED(ETERM),
     };
 #undef NAMED
 
