@@ -48,22 +48,39 @@ void sf_shake_free(struct sf_shake *k, struct sf_loop *l)
     sf_slab_free(sf_loop_slabs(l), k);
 }
 
-/* More room for input. 0, -ENOMEM, or -EPROTO: there is none. */
-static int grow_in(struct sf_shake *k)
+/* So much room for input, at least n_in octets. 0 or -ENOMEM. */
+static int set_in_room(struct sf_shake *k, size_t room)
 {
-    size_t room = 4 * k->in_room;
-    uint8_t *to;
+    uint8_t *to = room <= sizeof k->in_first ? k->in_first : sf_alloc_raw(room);
 
-    if (room > SF_SHAKE_MAX)
-        return -EPROTO;
-    to = sf_alloc_raw(room);
     if (!to)
         return -ENOMEM;
     memcpy(to, k->in, k->n_in);
     free_bytes(k->in, k->in_room, k->in_first);
     k->in = to;
-    k->in_room = room;
+    k->in_room = to == k->in_first ? sizeof k->in_first : room;
     return 0;
+}
+
+/* More room for input. 0, -ENOMEM, or -EPROTO: there is none. */
+static int grow_in(struct sf_shake *k)
+{
+    if (k->in_room >= SF_SHAKE_MAX)
+        return -EPROTO;
+    return set_in_room(k, k->in_room < SF_SHAKE_MAX / 4 ? 4 * k->in_room : SF_SHAKE_MAX);
+}
+
+/*
+ * The first n octets have been taken in. A peer that is waited for, and may not
+ * come in, has what it announced and what it sent beyond that, but not the room
+ * for both a second time.
+ */
+static void take_in(struct sf_shake *k, size_t n)
+{
+    k->n_in -= n;
+    memmove(k->in, k->in + n, k->n_in);
+    if (k->in != k->in_first)
+        set_in_room(k, k->n_in); /* without memory for less it stays as it is */
 }
 
 /* What is to be sent next: n octets, and all before has gone. 0 or -ENOMEM. */
@@ -367,8 +384,7 @@ static int hear(struct sf_conn *c)
         err = ask(c); /* while what the peer shows is there */
     if (err)
         return err;
-    k->n_in -= (size_t)header + f.size;
-    memmove(k->in, k->in + header + f.size, k->n_in);
+    take_in(k, (size_t)header + f.size);
     return 0;
 }
 
