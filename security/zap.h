@@ -48,7 +48,7 @@ struct sifr_ctx;
 
 #define SF_ZAP_ENDPOINT "inproc://zeromq.zap.01"
 
-enum { SF_ZAP_CREDENTIALS_MAX = 4, SF_ZAP_QUEUES = 256 };
+enum { SF_ZAP_CREDENTIALS_MAX = 4, SF_ZAP_QUEUES = 64 };
 
 /* Octets; borrows them. */
 struct sf_zap_bytes {
