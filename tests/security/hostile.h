@@ -512,8 +512,8 @@ static inline void expect_end(struct scene *s, const char *what, uint32_t code)
         ck_assert_msg(e.number == SIFR_EVENT_HANDSHAKE_FAILED_NO_DETAIL && e.value == ETIMEDOUT,
                       "%s: event 0x%x (value 0x%x)", what, e.number, e.value);
     else if (code != SILENT)
-        ck_assert_msg(e.number == (code < 1000 ? SIFR_EVENT_HANDSHAKE_FAILED_AUTH : SIFR_EVENT_HANDSHAKE_FAILED_PROTOCOL) &&
-                          e.value == code,
+        ck_assert_msg(e.value == code && e.number == (code < 1000 ? SIFR_EVENT_HANDSHAKE_FAILED_AUTH
+                                                                  : SIFR_EVENT_HANDSHAKE_FAILED_PROTOCOL),
                       "%s: event 0x%x (value 0x%x) instead of 0x%x", what, e.number, e.value, code);
     expect_event(s, what, SIFR_EVENT_DISCONNECTED);
 }
