@@ -25,6 +25,8 @@ enum { IOVECS = 64, BATCH_BYTES = 256 * 1024, BATCHES = 16,
 
 int sf_send_lane(struct sf_conn *c, const void *bytes, size_t n)
 {
+    if (c->write_dead)
+        return 0;
     return sf_buffer_add(&c->lane, bytes, n);
 }
 
@@ -200,7 +202,10 @@ static void write_failed(struct sf_conn *c)
 {
     /* What the peer sent before it went is still to be read: its end is met there. */
     c->write_dead = true;
+    c->lane.at = c->lane.size = 0;
     want_write(c, false);
+    if (c->paused) /* perhaps because so much was owed, which is owed no more */
+        sf_conn_poke(c, SF_TODO_RESUME);
     if (atomic_load(&c->reader) == SF_READER_SOCKET) { /* let the loop meet it */
         sf_link_post(c->link, SF_EVENT_RECLAIM);
         sf_socket_try(c->socket);
