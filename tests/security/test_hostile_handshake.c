@@ -175,6 +175,7 @@ static size_t bits_of(int kind, enum step step)
     struct foe f = foe_at(-1, kinds[kind].mechanism, !kinds[kind].server);
     uint8_t frame[FRAME_ROOM];
 
+    memcpy(f.theirs, server_key.public, KEY); /* whoever it is */
     return 8 * foe_make(&f, step, frame);
 }
 
