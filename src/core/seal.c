@@ -309,9 +309,12 @@ static int open_small(struct sf_conn *c, struct space *to, const uint8_t *body, 
     unsigned flags;
     int err = 0;
 
-    if (to->room < header + size) /* at once for those that follow, too */
-        err = sf_pipe_space(p, left > header + size && left < READ_BYTES ? left : header + size,
+    if (to->room < header + size) { /* at once for those that follow, too, if they are like it */
+        size_t all = left / (2 + n) * (header + size);
+
+        err = sf_pipe_space(p, all > header + size && all < READ_BYTES ? all : header + size,
                             &to->at, &to->room);
+    }
     if (err == 0)
         err = open_frame(c, to->at + header, &flags, body, n);
     if (err)
