@@ -47,6 +47,7 @@ static void notify(struct sf_router *r, const struct sf_peer *p)
     n->size = id->size;
     memcpy(n->id, id->bytes, id->size);
     sf_list_push(&r->notices, &n->node);
+    r->noted++;
 }
 
 /* The old holder of an id makes way: it is read to its end under another name. */
@@ -191,6 +192,7 @@ void sf_router_ended(struct sf_socket *s, struct sf_peer *p)
     sf_collect_ended(&r->in, p);
     if (says_farewell(p) && !own->farewell) {
         own->farewell = true;
+        own->noted = r->noted;
         r->farewells++;
         if (!sf_peer_readable(p))
             end_farewell(r, p);
@@ -323,6 +325,30 @@ static void take_notice(struct sf_router *r)
     set_id(r, n->id, n->size);
     sf_list_remove(&n->node);
     sf_free(n);
+    r->told++;
+}
+
+/* Who ended first of those that are to be told of, if that is before what the notices say; or NULL. */
+static struct sf_peer *gone_before(const struct sf_router *r)
+{
+    struct sf_peer *p = sf_list_empty(&r->in.left)
+                            ? NULL : SF_CONTAINER(r->in.left.next, struct sf_peer, in_node);
+    const struct sf_router_peer *own = p ? p->own : NULL;
+
+    return p && own->farewell && (int32_t)(r->told - own->noted) >= 0 ? p : NULL;
+}
+
+/* Its notice, at once. */
+static void take_farewell(struct sf_router *r, struct sf_peer *p)
+{
+    const struct sf_route_id *id = sf_route_id(p);
+
+    ((struct sf_router_peer *)p->own)->farewell = false;
+    r->farewells--;
+    sf_msg_close(&r->body);
+    sf_msg_init(&r->body);
+    set_id(r, id->bytes, id->size);
+    r->ahead = SF_ROUTER_BOTH;
 }
 
 /* Notices of peers that have ended and have been read to their end. */
@@ -343,12 +369,16 @@ static void end_farewells(struct sf_socket *s)
 static int look_ahead(struct sf_socket *s)
 {
     struct sf_router *r = s->state;
-    struct sf_peer *from;
+    struct sf_peer *from, *gone = gone_before(r);
     int err = make_room(r);
 
     if (err)
         return err;
-    if (sf_list_empty(&r->notices)) {
+    if (gone && !sf_peer_readable(gone)) {
+        take_farewell(r, gone);
+        return 0;
+    }
+    if (gone || sf_list_empty(&r->notices)) {
         err = sf_collect_recv(&r->in, &r->body, &from);
         if (err && r->farewells)
             end_farewells(s);

@@ -20,6 +20,7 @@ struct sf_router {
     struct sf_msg room;     /* for the next `id`, before anything is read: then none is lost */
     bool long_ids;          /* some id was too long for a message that needs no memory */
     struct sf_list notices; /* struct notice.node: peers that came or went */
+    uint32_t noted, told;   /* notices that were put there, and taken, ever */
     size_t farewells;       /* peers of which `farewell` is set */
 
     size_t nameless; /* dialed peers whose id another one has */
@@ -29,6 +30,7 @@ struct sf_router {
 /* sf_peer.own */
 struct sf_router_peer {
     struct sf_route_id id; /* the first */
+    uint32_t noted; /* sf_router.noted when it ended: what came before goes before its rest */
     bool joined;
     bool nameless;  /* counted there */
     bool farewell;  /* has ended; the notice follows what is still to be read */
