@@ -14,6 +14,18 @@ void sf_turn_wake(struct sf_seat *seat)
     sf_word_wake(&seat->in);
 }
 
+void sf_turn_stand(struct sf_turn *t)
+{
+    struct sf_seat *seat = t->seats;
+
+    /* It has one: only there it has sat down. */
+    while (atomic_load_explicit(&seat->owner, memory_order_relaxed) != (uintptr_t)&sf_turn_me)
+        seat++;
+    sf_turn_rise(seat);
+    if (atomic_load_explicit(&t->leans, memory_order_relaxed) != seat)
+        sf_turn_wake(seat);
+}
+
 /* With `lock`: it leans to nobody any more. The seat that may still be taken, or NULL. */
 static struct sf_seat *upright(struct sf_turn *t)
 {

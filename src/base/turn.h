@@ -81,35 +81,55 @@ static inline struct sf_seat *sf_turn_seat(struct sf_turn *t)
     return seat;
 }
 
-/* The favourite comes in. It leans only where a light barrier is one for the compiler alone. */
+/*
+ * The favourite comes in. False: it is that no more, and is to stand up. It leans only where a light
+ * barrier is one for the compiler alone.
+ */
 static inline bool sf_turn_sit(struct sf_turn *t, struct sf_seat *seat)
 {
     atomic_store_explicit(&seat->in, 1, memory_order_relaxed);
     atomic_signal_fence(memory_order_seq_cst);
-    if (SF_RARE(atomic_load_explicit(&t->leans, memory_order_relaxed) != seat)) {
-        atomic_store_explicit(&seat->in, 0, memory_order_release);
-        sf_turn_wake(seat);
-        return false;
-    }
-    t->seat = seat;
-    return true;
+    return !SF_RARE(atomic_load_explicit(&t->leans, memory_order_relaxed) != seat);
 }
+
+/* For who has sat down, and has done nothing since. */
+void sf_turn_stand(struct sf_turn *t);
 
 static inline void sf_turn_take(struct sf_turn *t)
 {
     struct sf_seat *seat = sf_turn_seat(t);
 
-    if (SF_RARE(!seat || !sf_turn_sit(t, seat)))
+    if (SF_RARE(!seat)) {
         sf_turn_take_lock(t);
+    } else if (SF_RARE(!sf_turn_sit(t, seat))) {
+        sf_turn_stand(t);
+        sf_turn_take_lock(t);
+    } else {
+        t->seat = seat;
+    }
 }
 
 static inline bool sf_turn_try(struct sf_turn *t)
 {
     struct sf_seat *seat = sf_turn_seat(t);
 
-    if (seat && atomic_load_explicit(&seat->in, memory_order_relaxed))
+    if (!seat)
+        return sf_turn_try_lock(t);
+    if (atomic_load_explicit(&seat->in, memory_order_relaxed))
         return false; /* we are in it */
-    return (seat && sf_turn_sit(t, seat)) || sf_turn_try_lock(t);
+    if (!sf_turn_sit(t, seat)) {
+        sf_turn_stand(t);
+        return sf_turn_try_lock(t);
+    }
+    t->seat = seat;
+    return true;
+}
+
+/* The favourite goes out; what may follow is said in sf_turn_drop. */
+static inline void sf_turn_rise(struct sf_seat *seat)
+{
+    atomic_store_explicit(&seat->in, 0, memory_order_release);
+    atomic_signal_fence(memory_order_seq_cst);
 }
 
 static inline void sf_turn_drop(struct sf_turn *t)
@@ -120,8 +140,7 @@ static inline void sf_turn_drop(struct sf_turn *t)
         sf_lock_drop(&t->lock);
         return;
     }
-    atomic_store_explicit(&seat->in, 0, memory_order_release);
-    atomic_signal_fence(memory_order_seq_cst);
+    sf_turn_rise(seat);
     if (SF_RARE(atomic_load_explicit(&t->leans, memory_order_relaxed) != seat))
         sf_turn_wake(seat);
 }

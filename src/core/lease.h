@@ -27,44 +27,45 @@ void sf_direct_flush(struct sf_link *l);
 
 enum { SF_DIRECT_FLUSH = 65536 }; /* bytes that are so much */
 
-/* A message whose last frame has `size` bytes is complete in the link's out-pipe: it goes on its way. */
-static inline void sf_link_sent(struct sf_link *l, size_t size)
+/*
+ * A message whose last frame has `size` bytes is complete in the link's out-pipe: whether somebody is
+ * to be told. `leaning`: the socket's turn leans to the caller.
+ */
+SF_OFTEN bool sf_link_noted(struct sf_link *l, size_t size, bool leaning)
 {
-    if (!l->direct) {
-        if (sf_pipe_must_wake(l->out))
-            sf_link_wake_reader(l);
-        return;
-    }
-    l->unflushed += size + SF_FRAME_HEADER_MAX;
-    sf_barrier_light();
-    if (!atomic_load_explicit(&l->conn->streaming, memory_order_relaxed))
+    size_t unflushed;
+
+    if (!l->direct)
+        return sf_pipe_must_wake(l->out);
+    unflushed = l->unflushed + size + SF_FRAME_HEADER_MAX;
+    l->unflushed = unflushed;
+    if (leaning) /* which relies on the light barrier's being free, as this may */
+        atomic_signal_fence(memory_order_seq_cst);
+    else
+        sf_barrier_light();
+    /* Else the loop looks, at last after the heavy barrier that ends the stream. */
+    return !atomic_load_explicit(&l->conn->streaming, memory_order_relaxed) ||
+           unflushed >= SF_DIRECT_FLUSH;
+}
+
+/* And tells: the reader, the loop, or by a write. */
+static inline void sf_link_tell(struct sf_link *l)
+{
+    if (!l->direct)
+        sf_link_wake_reader(l);
+    else if (!atomic_load_explicit(&l->conn->streaming, memory_order_relaxed))
         sf_direct_sent(l);
-    else if (l->unflushed >= SF_DIRECT_FLUSH) /* else the loop looks, at last after the heavy barrier that ends it */
+    else
         sf_direct_flush(l);
 }
 
-/* The short way of a message of one small frame: false: nothing was done. */
-static inline bool sf_link_put_quick(struct sf_link *l, const void *data, size_t size)
+/* The short way of a message of one frame: false: nothing was done. */
+SF_OFTEN bool sf_link_put_quick(struct sf_link *l, const void *data, size_t size)
 {
     struct sf_pipe *out = l->out;
 
-    if (SF_RARE(l->peer.ended || l->member || !sf_pipe_surely_has_room(out) ||
-                !sf_pipe_put_small(out, data, size)))
-        return false;
-    sf_link_sent(l, size);
-    return true;
-}
-
-/* The same in; into `m`, which holds a message. */
-static inline bool sf_link_get_quick(struct sf_link *l, struct sf_msg *m)
-{
-    bool credit;
-
-    if (!sf_pipe_get_small(l->in, m, &credit))
-        return false;
-    if (credit)
-        sf_link_wake_writer(l);
-    return true;
+    return !SF_RARE(l->peer.ended || l->member || out->conflate || !sf_pipe_surely_has_room(out) ||
+                    !sf_pipe_put_small(out, data, size));
 }
 
 /*

@@ -93,6 +93,12 @@ void sf_link_wake_writer(struct sf_link *l)
         sf_link_post(atomic_load(&l->other), SF_EVENT_WRITABLE);
 }
 
+void sf_link_taken(struct sf_link *l)
+{
+    if (SF_RARE(sf_pipe_says_taken(l->in)) && sf_pipe_tell_half(l->in))
+        sf_link_wake_writer(l);
+}
+
 static int make_in(struct sf_link *l, bool conflate)
 {
     struct sifr_socket *s = l->socket;
@@ -200,7 +206,7 @@ int sf_peer_put(struct sf_peer *p, struct sf_msg *m, bool more)
     }
     if (l->member)
         sf_crowd_step_aside(l->member);
-    else if (!more && sf_pipe_put_small(l->out, sf_msg_data(m), sf_msg_size(m)))
+    else if (!more && !l->out->conflate && sf_pipe_put_small(l->out, sf_msg_data(m), sf_msg_size(m)))
         goto sent;
     err = sf_link_need_out(l);
     if (err == 0)
@@ -208,10 +214,12 @@ int sf_peer_put(struct sf_peer *p, struct sf_msg *m, bool more)
     if (err)
         return err;
 sent:
-    if (!more)
-        sf_link_sent(l, sf_msg_size(m));
-    else if (l->direct)
+    if (!more) {
+        if (sf_link_noted(l, sf_msg_size(m), false))
+            sf_link_tell(l);
+    } else if (l->direct) {
         l->unflushed += sf_msg_size(m) + SF_FRAME_HEADER_MAX;
+    }
     return 0;
 }
 
@@ -263,9 +271,8 @@ int sf_peer_get(struct sf_peer *p, struct sf_msg *m)
     struct sf_link *l = sf_link_of(p);
     bool brief = m->flags & SF_MSG_BRIEF, credit;
 
-    if (sf_pipe_get_small(l->in, m, &credit)) {
-        if (credit)
-            sf_link_wake_writer(l);
+    if ((brief ? sf_pipe_get_small(l->in, m, true) : sf_pipe_get_small(l->in, m, false)) >= 0) {
+        sf_link_taken(l);
         return 0;
     }
     sf_msg_close(m);

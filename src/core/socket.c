@@ -708,14 +708,18 @@ static inline int visit(sifr_socket_t *s)
     return 0;
 }
 
+static inline void count_call(struct sifr_socket *s)
+{
+    atomic_store_explicit(&s->calls, atomic_load_explicit(&s->calls, memory_order_relaxed) + 1,
+                          memory_order_relaxed);
+}
+
 static inline int enter(sifr_socket_t *s)
 {
     int err = visit(s);
 
     if (err == 0) {
-        atomic_store_explicit(&s->calls,
-                              atomic_load_explicit(&s->calls, memory_order_relaxed) + 1,
-                              memory_order_relaxed);
+        count_call(s);
         if (SF_RARE(atomic_load_explicit(&s->followed, memory_order_relaxed)))
             sf_poller_called(s);
     }
@@ -975,13 +979,21 @@ struct into {
     size_t room, size; /* bytes; of the frame, which may be larger */
 };
 
+/* A frame's bytes into a caller's buffer, for the most part a few. */
+static inline void copy(uint8_t *to, const uint8_t *from, size_t n)
+{
+    if (n <= SF_MSG_INLINE)
+        sf_msg_copy_small(to, from, n);
+    else
+        memcpy(to, from, n);
+}
+
 /* The turn ends: what is brief is copied before. */
 static inline int received(struct sifr_socket *s, struct sf_msg *m, int err, struct into *to)
 {
     if (err == 0 && to) {
         to->size = sf_msg_size(m);
-        if (to->size && to->room)
-            memcpy(to->bytes, sf_msg_data(m), to->size < to->room ? to->size : to->room);
+        copy(to->bytes, sf_msg_data(m), to->size < to->room ? to->size : to->room);
     }
     leave(s);
     return err;
@@ -1041,25 +1053,126 @@ int sf_socket_send_now(struct sifr_socket *s, struct sf_msg *m, bool more, bool 
     return s->base.pattern->send(&s->base, m, more, wait);
 }
 
-/* Most messages, when the pattern has nothing to add. Whether it was one. */
-static inline bool send_quick(struct sifr_socket *s, const void *data, size_t size, int flags)
+/* How far a call came that is in haste. */
+enum haste {
+    OUTSIDE, /* not at all */
+    SEATED,  /* the turn is taken, if it still leans to us */
+    INSIDE,  /* as if by enter, but for what is said there */
+};
+
+/*
+ * The short way of most calls: into an open socket whose turn leans to the caller. It takes nothing
+ * in, which whoever posts does by himself, or we do when we leave; and lets go of nothing, so that no
+ * free function is to be held up. What cannot be done like that begins with tarry.
+ *
+ * The tag is not looked at again: who closes the socket takes the turn, which leans to nobody then,
+ * and only we can make it lean to us again.
+ */
+SF_OFTEN enum haste hasten(struct sifr_socket *s, struct sf_seat **seat)
+{
+    if (SF_RARE(sf_socket_check(s) != 0))
+        return OUTSIDE;
+    *seat = sf_turn_seat(&s->turn);
+    if (SF_RARE(!*seat))
+        return OUTSIDE;
+    if (SF_RARE(!sf_turn_sit(&s->turn, *seat) ||
+                atomic_load_explicit(&s->ctx->terminating, memory_order_relaxed) ||
+                atomic_load_explicit(&s->followed, memory_order_relaxed)))
+        return SEATED;
+    s->turn.seat = *seat;
+    count_call(s);
+    return INSIDE;
+}
+
+/* Goes on by the ordinary way. As enter. */
+static int tarry(struct sifr_socket *s, enum haste came)
+{
+    if (came == INSIDE) {
+        sf_owner_hold();
+        take_in(s);
+        return 0;
+    }
+    if (came == SEATED)
+        sf_turn_stand(&s->turn);
+    return enter(s);
+}
+
+static __attribute__((noinline)) int part_late(struct sifr_socket *s, struct sf_seat *seat, int answer)
+{
+    if (atomic_load_explicit(&s->turn.leans, memory_order_relaxed) != seat)
+        sf_turn_wake(seat);
+    if (atomic_load(&s->inbox))
+        sf_socket_try(s);
+    return answer;
+}
+
+/* Out again, as sf_turn_drop and leave. Returns `answer`. */
+SF_OFTEN int part(struct sifr_socket *s, struct sf_seat *seat, int answer)
+{
+    sf_turn_rise(seat);
+    if (SF_RARE(atomic_load_explicit(&s->turn.leans, memory_order_relaxed) != seat ||
+                atomic_load(&s->inbox)))
+        return part_late(s, seat, answer);
+    return answer;
+}
+
+/* Most messages, when the pattern has nothing to add: to whom one went, or NULL. */
+SF_OFTEN struct sf_link *send_quick(struct sifr_socket *s, const void *data, size_t size, int flags)
 {
     struct sf_peer *p = s->base.sole_out;
 
     if (SF_RARE(!p || (flags & SIFR_SNDMORE) || !sf_link_put_quick(sf_link_of(p), data, size)))
-        return false;
+        return NULL;
     s->rush = 0;
+    return sf_link_of(p);
+}
+
+/* The same for one that came, into `m`: its size, or -1. Then sf_link_taken is due. */
+SF_OFTEN int recv_quick(struct sifr_socket *s, struct sf_msg *m, bool brief)
+{
+    struct sf_peer *p = s->base.sole_in;
+    int size;
+
+    if (SF_RARE(!p))
+        return -1;
+    size = sf_pipe_get_small(sf_link_of(p)->in, m, brief);
+    if (!SF_RARE(size < 0))
+        s->rcvmore = false;
+    return size;
+}
+
+/* Both, when what follows may be done as well. Whether one came. */
+static bool recv_short(struct sifr_socket *s, struct sf_msg *m, bool brief)
+{
+    if ((brief ? recv_quick(s, m, true) : recv_quick(s, m, false)) < 0)
+        return false;
+    sf_link_taken(sf_link_of(s->base.sole_in));
     return true;
 }
 
-static inline bool recv_quick(struct sifr_socket *s, struct sf_msg *m)
+/* One went in haste, of which somebody is to be told. */
+static __attribute__((noinline)) int tell_sent(struct sifr_socket *s, struct sf_link *l, size_t size)
 {
-    struct sf_peer *p = s->base.sole_in;
+    sf_owner_hold();
+    sf_link_tell(l);
+    leave(s);
+    return (int)size;
+}
 
-    if (SF_RARE(!p || !sf_link_get_quick(sf_link_of(p), m)))
-        return false;
-    s->rcvmore = false;
-    return true;
+static __attribute__((noinline)) int tell_taken(struct sifr_socket *s, int size)
+{
+    sf_owner_hold();
+    sf_link_taken(sf_link_of(s->base.sole_in));
+    leave(s);
+    return size;
+}
+
+/* One came in haste. Returns its size. */
+SF_OFTEN int part_with(struct sifr_socket *s, struct sf_seat *seat, int size)
+{
+    if (SF_RARE(sf_pipe_says_taken(sf_link_of(s->base.sole_in)->in)))
+        return tell_taken(s, size);
+    return part(s, seat, size);
 }
 
 /* Sends on a socket whose turn is held; it is given back. */
@@ -1087,30 +1200,66 @@ static int size_result(size_t size)
     return size > INT_MAX ? INT_MAX : (int)size;
 }
 
-int sifr_msg_send(sifr_msg_t *msg, sifr_socket_t *sock, int flags)
+/* The whole of a message's way, when the turn is held. */
+static int send_msg(struct sifr_socket *s, struct sf_msg *m, int flags)
 {
-    struct sf_msg *m = (struct sf_msg *)(void *)msg;
+    struct sf_link *to;
     size_t size;
-    int err = enter(sock);
+    int err;
 
-    if (err)
-        return answer(err);
     if (!sf_msg_valid(m)) {
-        leave(sock);
-        return answer(-EFAULT);
+        leave(s);
+        return -EFAULT;
     }
     size = sf_msg_size(m);
-    if (send_quick(sock, sf_msg_data(m), size, flags))
-        leave(sock);
-    else if ((err = send_entered(sock, m, flags)) != 0)
-        return answer(err);
+    to = send_quick(s, sf_msg_data(m), size, flags);
+    if (to) {
+        if (sf_link_noted(to, size, false))
+            sf_link_tell(to);
+        leave(s);
+    } else {
+        err = send_entered(s, m, flags);
+        if (err)
+            return err;
+    }
     sf_msg_close(m);
     sf_msg_init(m);
     return size_result(size);
 }
 
+static __attribute__((noinline)) int send_msg_slowly(struct sifr_socket *s, struct sf_msg *m,
+                                                     int flags, enum haste came)
+{
+    int err = tarry(s, came);
+
+    return answer(err ? err : send_msg(s, m, flags));
+}
+
+int sifr_msg_send(sifr_msg_t *msg, sifr_socket_t *sock, int flags)
+{
+    struct sf_msg *m = (struct sf_msg *)(void *)msg;
+    struct sf_seat *seat;
+    enum haste came = hasten(sock, &seat);
+    struct sf_link *to;
+    size_t size;
+
+    if (SF_RARE(came != INSIDE || !sf_msg_valid(m)))
+        return send_msg_slowly(sock, m, flags, came);
+    size = sf_msg_size(m);
+    to = send_quick(sock, sf_msg_data(m), size, flags);
+    if (SF_RARE(!to))
+        return send_msg_slowly(sock, m, flags, INSIDE);
+    if (SF_RARE(sf_link_noted(to, size, true)))
+        tell_sent(sock, to, size);
+    else
+        part(sock, seat, 0);
+    sf_msg_close(m);
+    sf_msg_init(m);
+    return (int)size;
+}
+
 /* A large buffer becomes a message before the turn is taken: a copy takes its time. */
-static int send_large(sifr_socket_t *sock, const void *buf, size_t len, int flags)
+static __attribute__((noinline)) int send_large(sifr_socket_t *sock, const void *buf, size_t len, int flags)
 {
     struct sf_msg m;
     int err = sf_socket_check(sock);
@@ -1120,31 +1269,29 @@ static int send_large(sifr_socket_t *sock, const void *buf, size_t len, int flag
     if (err == 0)
         err = sf_msg_init_copy(&m, buf, len);
     if (err)
-        return err;
+        return answer(err);
     err = enter(sock);
     if (err == 0)
         err = send_entered(sock, &m, flags);
     sf_msg_close(&m);
-    return err ? err : size_result(len);
+    return answer(err ? err : size_result(len));
 }
 
-/* For the caller's buffer: copied into the queue, which needs no message of its own. */
-static inline int send_bytes(sifr_socket_t *sock, const void *buf, size_t len, int flags,
-                             bool constant)
+/* For the caller's buffer: copied into the queue, which needs no message of its own. With the turn. */
+static int send_copied(sifr_socket_t *sock, const void *buf, size_t len, int flags, bool constant)
 {
+    struct sf_link *to;
     struct sf_msg m;
     int err;
 
-    if (len > SF_PIPE_INLINE && !constant)
-        return send_large(sock, buf, len, flags);
-    err = enter(sock);
-    if (err)
-        return err;
     if (!buf && len) {
         leave(sock);
         return -EFAULT;
     }
-    if (send_quick(sock, buf, len, flags)) {
+    to = send_quick(sock, buf, len, flags);
+    if (to) {
+        if (sf_link_noted(to, len, false))
+            sf_link_tell(to);
         leave(sock);
         return (int)len;
     }
@@ -1162,17 +1309,51 @@ static inline int send_bytes(sifr_socket_t *sock, const void *buf, size_t len, i
     err = send_entered(sock, &m, flags);
     if (m.slice.owner && m.kind == SF_MSG_SLICE)
         sf_msg_close(&m);
-    return err ? err : (int)len;
+    return err ? err : size_result(len);
+}
+
+static __attribute__((noinline)) int send_slowly(sifr_socket_t *sock, const void *buf, size_t len,
+                                                 int flags, bool constant, enum haste came)
+{
+    int err = tarry(sock, came);
+
+    return answer(err ? err : send_copied(sock, buf, len, flags, constant));
+}
+
+SF_OFTEN int send_hastily(sifr_socket_t *sock, const void *buf, size_t len, int flags, bool constant)
+{
+    struct sf_seat *seat;
+    struct sf_link *to = NULL;
+    enum haste came = hasten(sock, &seat);
+
+    if (!SF_RARE(came != INSIDE || !buf))
+        to = send_quick(sock, buf, len, flags);
+    if (SF_RARE(!to))
+        return send_slowly(sock, buf, len, flags, constant, came);
+    if (SF_RARE(sf_link_noted(to, len, true)))
+        return tell_sent(sock, to, len);
+    return part(sock, seat, (int)len);
+}
+
+/* What is more than a few bytes is copied by a call, for which registers have to be saved. */
+static __attribute__((noinline)) int send_longer(sifr_socket_t *sock, const void *buf, size_t len,
+                                                 int flags, bool constant)
+{
+    return send_hastily(sock, buf, len, flags, constant);
 }
 
 int sifr_send(sifr_socket_t *sock, const void *buf, size_t len, int flags)
 {
-    return answer(send_bytes(sock, buf, len, flags, false));
+    if (len <= SF_MSG_INLINE)
+        return send_hastily(sock, buf, len, flags, false);
+    return len <= SF_PIPE_INLINE ? send_longer(sock, buf, len, flags, false)
+                                 : send_large(sock, buf, len, flags);
 }
 
 int sifr_send_const(sifr_socket_t *sock, const void *buf, size_t len, int flags)
 {
-    return answer(send_bytes(sock, buf, len, flags, true));
+    return len <= SF_MSG_INLINE ? send_hastily(sock, buf, len, flags, true)
+                                : send_longer(sock, buf, len, flags, true);
 }
 
 /*
@@ -1190,7 +1371,7 @@ static __attribute__((noinline)) int recv_entered(struct sifr_socket *s, struct 
         return -ENOTSUP;
     }
     if (wait && s->rush && s->base.sole_in && sf_direct_linger(s, sf_link_of(s->base.sole_in)) &&
-        recv_quick(s, m))
+        recv_short(s, m, to))
         return received(s, m, 0, to);
     err = recv_step(s, m);
     if (err == -EAGAIN)
@@ -1198,30 +1379,44 @@ static __attribute__((noinline)) int recv_entered(struct sifr_socket *s, struct 
     return received(s, m, err, to);
 }
 
-int sifr_msg_recv(sifr_msg_t *msg, sifr_socket_t *sock, int flags)
+static __attribute__((noinline)) int recv_msg_slowly(struct sifr_socket *s, struct sf_msg *m,
+                                                     int flags, enum haste came)
 {
-    struct sf_msg *m = (struct sf_msg *)(void *)msg;
-    int err = enter(sock);
+    int err = tarry(s, came);
 
     if (err)
         return answer(err);
     if (!sf_msg_valid(m)) {
-        leave(sock);
+        leave(s);
         return answer(-EFAULT);
     }
-    if (recv_quick(sock, m)) {
-        leave(sock);
-        return (int)sf_msg_size(m);
-    }
-    err = recv_entered(sock, m, flags, NULL);
+    if (came != INSIDE && recv_short(s, m, false))
+        leave(s);
+    else
+        err = recv_entered(s, m, flags, NULL);
     return err ? answer(err) : size_result(sf_msg_size(m));
 }
 
-int sifr_recv(sifr_socket_t *sock, void *buf, size_t len, int flags)
+int sifr_msg_recv(sifr_msg_t *msg, sifr_socket_t *sock, int flags)
+{
+    struct sf_msg *m = (struct sf_msg *)(void *)msg;
+    struct sf_seat *seat;
+    enum haste came = hasten(sock, &seat);
+    int size = -1;
+
+    if (!SF_RARE(came != INSIDE || !sf_msg_valid(m)))
+        size = recv_quick(sock, m, false);
+    if (SF_RARE(size < 0))
+        return recv_msg_slowly(sock, m, flags, came);
+    return part_with(sock, seat, size);
+}
+
+static __attribute__((noinline)) int recv_slowly(sifr_socket_t *sock, void *buf, size_t len, int flags,
+                                                 enum haste came)
 {
     struct into to = {.bytes = buf, .room = len};
     struct sf_msg m;
-    int err = enter(sock);
+    int err = tarry(sock, came);
 
     if (err)
         return answer(err);
@@ -1231,13 +1426,30 @@ int sifr_recv(sifr_socket_t *sock, void *buf, size_t len, int flags)
     }
     sf_msg_init(&m);
     m.flags = SF_MSG_BRIEF;
-    if (recv_quick(sock, &m)) {
+    if (came != INSIDE && recv_short(sock, &m, true))
         received(sock, &m, 0, &to);
-        return (int)to.size;
-    }
-    err = recv_entered(sock, &m, flags, &to);
+    else
+        err = recv_entered(sock, &m, flags, &to);
     sf_msg_close(&m);
     return err ? answer(err) : size_result(to.size);
+}
+
+int sifr_recv(sifr_socket_t *sock, void *buf, size_t len, int flags)
+{
+    struct sf_seat *seat;
+    enum haste came = hasten(sock, &seat);
+    struct sf_msg m;
+    int size = -1;
+
+    sf_msg_init(&m);
+    m.flags = SF_MSG_BRIEF;
+    if (!SF_RARE(came != INSIDE || !buf))
+        size = recv_quick(sock, &m, true);
+    if (SF_RARE(size < 0))
+        return recv_slowly(sock, buf, len, flags, came);
+    /* What is brief points to where it stands. */
+    copy(buf, m.slice.data, (size_t)size < len ? (size_t)size : len);
+    return part_with(sock, seat, size);
 }
 
 int sf_socket_events(struct sifr_socket *s)

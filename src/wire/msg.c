@@ -87,13 +87,6 @@ struct sf_meta *sf_meta_new(size_t size)
     return m;
 }
 
-struct sf_meta *sf_meta_ref(struct sf_meta *m)
-{
-    if (m)
-        atomic_fetch_add_explicit(&m->refs, 1, memory_order_relaxed);
-    return m;
-}
-
 void sf_meta_unref(struct sf_meta *m)
 {
     if (m && atomic_fetch_sub_explicit(&m->refs, 1, memory_order_acq_rel) == 1)

@@ -77,7 +77,13 @@ struct sf_meta {
 
 /* A new one with one reference, its text all zeroes, or NULL. */
 struct sf_meta *sf_meta_new(size_t size);
-struct sf_meta *sf_meta_ref(struct sf_meta *m); /* NULL is allowed */
+static inline struct sf_meta *sf_meta_ref(struct sf_meta *m) /* NULL is allowed */
+{
+    if (m)
+        atomic_fetch_add_explicit(&m->refs, 1, memory_order_relaxed);
+    return m;
+}
+
 void sf_meta_unref(struct sf_meta *m);          /* NULL is allowed */
 const char *sf_meta_get(const struct sf_meta *m, const char *name); /* or NULL */
 

@@ -806,13 +806,18 @@ static bool say_by_halves(struct sf_pipe *p)
     return sf_pipe_says_taken(p) && sf_pipe_say_taken(p);
 }
 
-/* One more message is the reader's. */
-static bool took_message(struct sf_pipe *p)
+bool sf_pipe_tell_half(struct sf_pipe *p)
 {
     if (atomic_load_explicit(&p->half, memory_order_relaxed) == 0)
         halve(p);
-    p->took++;
     return say_by_halves(p);
+}
+
+/* One more message is the reader's. */
+static bool took_message(struct sf_pipe *p)
+{
+    p->took++;
+    return sf_pipe_tell_half(p);
 }
 
 /* Moves the newest message into the chunks, which are the drainer's alone then. */

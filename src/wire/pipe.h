@@ -10,6 +10,7 @@
 #include "base/park.h"
 #include "base/rare.h"
 #include "wire/chunk.h"
+#include "wire/frame.h"
 #include "wire/msg.h"
 
 struct sf_sleeper;
@@ -66,6 +67,7 @@ struct sf_pipe {
     uint32_t grow;              /* size of the next chunk, bytes */
     bool open;                  /* frames of an incomplete message are in */
     bool dirty;                 /* commits that `done` does not show yet */
+    bool shared;                /* a log's: it is read through windows, never from here */
     bool bulk;                  /* bytes arrive in large amounts */
     bool command;               /* what is committed next is one */
     uint64_t open_bytes;        /* payload of the message under way */
@@ -74,7 +76,6 @@ struct sf_pipe {
     uint64_t taken_seen;        /* `taken`, when last looked at */
     struct sf_meta *meta;       /* shares; for new chunks */
     struct sf_window *window;   /* the tail, while it shows all that a log gets (log.h), or NULL */
-    bool shared;                /* a log's: it is read through windows, never from here */
     bool by_ref;                /* of a log: the tail's chunk has segments */
     uint32_t readers;           /* of a log: open windows */
 
@@ -315,7 +316,10 @@ static inline bool sf_pipe_reads_large(const struct sf_pipe *p)
 /* Says what has been taken. True: the writer waits for room and is to be told. */
 bool sf_pipe_say_taken(struct sf_pipe *p);
 
-/* Whether that is to be said now: it is every (mark+1)/2 messages. */
+/* Settles at how many that is to be said, if that is open, and says it if they are so many. As above. */
+bool sf_pipe_tell_half(struct sf_pipe *p);
+
+/* Whether that is to be said, or settled, now: it is every (mark+1)/2 messages. */
 static inline bool sf_pipe_says_taken(const struct sf_pipe *p)
 {
     return p->took - atomic_load_explicit(&p->taken, memory_order_relaxed) >=
@@ -335,104 +339,111 @@ static inline bool sf_pipe_must_wake(struct sf_pipe *p)
 /* sf_pipe_has_room, when the answer is yes and known. */
 static inline bool sf_pipe_surely_has_room(const struct sf_pipe *p)
 {
-    int mark = atomic_load_explicit(&p->mark, memory_order_relaxed);
+    int mark;
 
     if (p->conflate) /* there is, but the chunks are the drainer's: nothing of them is to be looked at */
         return true;
+    mark = atomic_load_explicit(&p->mark, memory_order_relaxed);
     return mark <= 0 || (!p->window && p->written - p->taken_seen < (uint64_t)mark);
 }
 
 /*
- * sf_pipe_put of a message of one small frame into a chunk that has room. False: nothing was done,
- * sf_pipe_put is to do it.
+ * sf_pipe_put of a message of one frame into a chunk that has room, not for SIFR_CONFLATE, whose
+ * chunks are the drainer's. False: nothing was done, sf_pipe_put is to do it.
  */
 SF_OFTEN bool sf_pipe_put_small(struct sf_pipe *p, const uint8_t *data, size_t size)
 {
-    struct sf_chunk *c;
+    struct sf_chunk *c = p->tail;
+    uint32_t fill = p->fill;
     uint8_t *to;
 
-    if (SF_RARE(p->conflate)) /* as above */
+    if (SF_RARE(!c || size > SF_PIPE_INLINE || p->open || p->dirty || p->shared ||
+        p->msg_chunk != c || p->raw || atomic_load_explicit(&c->n_segs, memory_order_relaxed) ||
+        fill + size + SF_FRAME_HEADER_MAX + sizeof(struct sf_segment) > c->size))
         return false;
-    c = p->tail;
-    if (SF_RARE(!c || size > 255 || p->open || p->dirty || p->shared || p->msg_chunk != c ||
-        p->raw || atomic_load_explicit(&c->n_segs, memory_order_relaxed) ||
-        p->fill + size + 2 + sizeof(struct sf_segment) > c->size))
-        return false;
-    to = c->bytes + p->fill;
-    to[0] = 0;
-    to[1] = (uint8_t)size;
-    if (size <= SF_MSG_INLINE)
+    to = c->bytes + fill;
+    if (size <= SF_MSG_INLINE) {
+        to[0] = 0;
+        to[1] = (uint8_t)size;
         sf_msg_copy_small(to + 2, data, size);
-    else
-        memcpy(to + 2, data, size);
-    p->fill += 2 + (uint32_t)size;
-    p->msg_at = p->fill;
+        fill += 2 + (uint32_t)size;
+    } else {
+        size_t head = sf_frame_put(to, 0, size);
+
+        memcpy(to + head, data, size);
+        fill += (uint32_t)(head + size);
+    }
+    p->fill = p->msg_at = fill;
     p->written++;
     sf_tally_add(&p->put, 1, size);
-    atomic_store_explicit(&c->done, p->fill, memory_order_release);
+    atomic_store_explicit(&c->done, fill, memory_order_release);
     return true;
 }
 
 /*
- * sf_pipe_get, or sf_pipe_get_brief into what is SF_MSG_BRIEF, of a message of one small frame that
- * stands where the reader is, into `m`, which holds a message. False: nothing was done; `m` is to be
- * closed, and they are to do it.
+ * sf_pipe_get, or sf_pipe_get_brief into what is SF_MSG_BRIEF, of a message of one frame that stands
+ * where the reader is, into `m`, which holds a message, or what is `brief`. Returns its size, and
+ * if then sf_pipe_says_taken, sf_pipe_tell_half is due; or -1: nothing was done; `m` is to be closed,
+ * and they are to do it.
  *
  * Who receives into the same handle again and again gets the next message while it still holds the
  * last one: they come by the same connection and mostly stand in the same chunk, so that its
- * references to both are as good for the next, and nothing has to be counted.
+ * references to both are as good for the next, and nothing has to be counted. What else a handle may
+ * hold is not let go of here: that may run an application's free function.
  */
-SF_OFTEN bool sf_pipe_get_small(struct sf_pipe *p, struct sf_msg *m, bool *credit)
+SF_OFTEN int sf_pipe_get_small(struct sf_pipe *p, struct sf_msg *m, bool brief)
 {
     struct sf_chunk *c = p->at.chunk;
-    struct sf_owner *owner = NULL;
+    struct sf_owner *had;
     struct sf_meta *meta;
     uint8_t *b;
     size_t size;
 
-    if (SF_RARE(p->at.off >= p->seen || p->inside || m->group ||
-                atomic_load_explicit(&p->half, memory_order_relaxed) == 0))
-        return false;
+    if (SF_RARE(p->at.off >= p->seen || p->inside || m->group))
+        return -1;
     b = c->bytes + p->at.off;
-    size = b[1];
-    if (SF_RARE(b[0])) /* long, of several frames, a command, or to be passed over */
-        return false;
-    if (m->flags & SF_MSG_BRIEF) {
-        if (m->kind == SF_MSG_SLICE) /* a segment's owner is its own even so */
-            sf_owner_unref(m->slice.owner);
-        sf_msg_init_slice(m, b + 2, size, NULL);
+    if (SF_RARE(b[0])) {
+        /* Of several frames, a command, to be passed over, or perhaps a segment. */
+        if (b[0] != SF_FRAME_LONG || p->at.seg < p->seen_segs)
+            return -1;
+        size = (size_t)sf_frame_get64(b + 1);
+        b += SF_FRAME_HEADER_MAX;
+    } else {
+        size = b[1];
+        b += 2;
+    }
+    had = m->kind == SF_MSG_SLICE ? m->slice.owner : NULL;
+    if (brief) {
+        if (SF_RARE(had)) /* a segment's owner is its own even so */
+            return -1;
+        sf_msg_init_slice(m, b, size, NULL);
         m->flags = SF_MSG_BRIEF;
     } else {
+        meta = m->meta;
+        if (SF_RARE((had && had != &c->owner) || (meta && meta != c->meta) ||
+                    (size > SF_MSG_INLINE && p->pins && sf_pins_tight(p->pins))))
+            return -1;
+        if (!meta)
+            meta = sf_meta_ref(c->meta);
         if (size > SF_MSG_INLINE) {
-            if (p->pins && sf_pins_tight(p->pins))
-                return false;
-            owner = &c->owner;
             p->slices++;
             p->sliced_bytes += size;
-        }
-        meta = m->meta;
-        if (SF_RARE(meta != c->meta)) {
-            sf_meta_unref(meta);
-            meta = sf_meta_ref(c->meta);
-        }
-        if (m->kind == SF_MSG_SLICE && m->slice.owner != owner)
-            sf_owner_unref(m->slice.owner);
-        if (owner) {
-            if (m->kind != SF_MSG_SLICE || m->slice.owner != owner)
-                sf_owner_ref(owner);
-            sf_msg_init_slice(m, b + 2, size, owner);
+            if (!had)
+                sf_owner_ref(&c->owner);
+            sf_msg_init_slice(m, b, size, &c->owner);
         } else {
+            if (SF_RARE(had)) /* the pipe has one, too: this is not the last */
+                atomic_fetch_sub_explicit(&had->refs, 1, memory_order_release);
             sf_msg_init(m);
             m->small_size = (uint8_t)size;
-            sf_msg_copy_small(m->small, b + 2, size);
+            sf_msg_copy_small(m->small, b, size);
         }
         m->meta = meta;
     }
-    p->at.off += 2u + (uint32_t)size;
+    p->at.off = (uint32_t)(b + size - c->bytes);
     sf_tally_add(&p->got, 1, size);
     p->took++;
-    *credit = sf_pipe_says_taken(p) && sf_pipe_say_taken(p);
-    return true;
+    return (int)size;
 }
 
 #endif
