@@ -701,6 +701,8 @@ static inline int visit(sifr_socket_t *s)
         err = -SIFR_ETERM;
     if (SF_RARE(err)) {
         sf_turn_drop(&s->turn);
+        if (atomic_load(&s->inbox)) /* of who tried meanwhile */
+            sf_socket_try(s);
         sf_owner_release();
         return err;
     }
