@@ -64,7 +64,8 @@ def rows_of_targets(quick):
     for name, must in (("8 B", 1 / 5), ("64 B", 1 / 4), ("1 KiB", 1 / 2.5)):
         rows.append(Row("CPU per message tcp", name, "throughput",
                         dict(transport="tcp", size=SIZES[name], cores="apart"), "cpu_ns",
-                        less=True, must=must, count=50000, unit="ns"))
+                        less=True, must=must, count=50000, unit="ns",
+                        libs=["sifr", "zmq", "raw"]))
     for cores in ("same", "free", "apart"):
         for transport in ("tcp", "ipc", "inproc"):
             if transport == "inproc" and cores != "same":
