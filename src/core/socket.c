@@ -1063,9 +1063,10 @@ enum haste {
 };
 
 /*
- * The short way of most calls: into an open socket whose turn leans to the caller. It takes nothing
- * in, which whoever posts does by himself, or we do when we leave; and lets go of nothing, so that no
- * free function is to be held up. What cannot be done like that begins with tarry.
+ * The short way of most calls: into an open socket whose turn leans to the caller, and to which
+ * nothing was posted: an inproc partner that has closed says so by a post alone, and whoever knows of
+ * that must not send to it. It lets go of nothing, so that no free function is to be held up. What
+ * cannot be done like that begins with tarry.
  *
  * The tag is not looked at again: who closes the socket takes the turn, which leans to nobody then,
  * and only we can make it lean to us again.
@@ -1078,6 +1079,7 @@ SF_OFTEN enum haste hasten(struct sifr_socket *s, struct sf_seat **seat)
     if (SF_RARE(!*seat))
         return OUTSIDE;
     if (SF_RARE(!sf_turn_sit(&s->turn, *seat) ||
+                atomic_load_explicit(&s->inbox, memory_order_relaxed) ||
                 atomic_load_explicit(&s->ctx->terminating, memory_order_relaxed) ||
                 atomic_load_explicit(&s->followed, memory_order_relaxed)))
         return SEATED;

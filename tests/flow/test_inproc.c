@@ -298,6 +298,42 @@ START_TEST(each_question_gets_its_answer_whoever_waits)
 }
 END_TEST
 
+/* So much goes to the partner that a socket's calls find nothing left to be settled; then it is gone. */
+static void chat_and_part(sifr_socket_t *a, int type, const struct endpoint *e, int way)
+{
+    sifr_socket_t *b = new_socket(type);
+
+    connect_to(b, e);
+    for (int i = 0; i < 1000; i++) {
+        send_filled(a, 8, (unsigned)i, 0);
+        recv_filled(b, 8, (unsigned)i, false);
+    }
+    say_goodbye(b, e, way);
+}
+
+START_TEST(nothing_is_sent_to_who_has_left)
+{
+    static const int types[][2] = {
+        {SIFR_PUSH, SIFR_PULL}, {SIFR_PAIR, SIFR_PAIR}, {SIFR_DEALER, SIFR_DEALER}};
+
+    for (int i = 0; i < COUNT(types); i++) {
+        sifr_socket_t *a = new_socket(types[i][0]), *next = new_socket(types[i][1]);
+        struct endpoint e = bind_fresh(a, INPROC);
+        sifr_msg_t m;
+
+        chat_and_part(a, types[i][1], &e, _i);
+        ck_fails(sifr_send(a, "x", 1, SIFR_DONTWAIT), EAGAIN);
+        chat_and_part(a, types[i][1], &e, _i);
+        ck_works(sifr_msg_init_size(&m, 100));
+        ck_fails(sifr_msg_send(&m, a, SIFR_DONTWAIT), EAGAIN);
+        ck_works(sifr_msg_close(&m));
+        connect_to(next, &e);
+        send_text(a, "first", 0);
+        recv_text(next, "first", false);
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("flow/inproc");
@@ -311,6 +347,8 @@ int main(void)
     tcase_add_loop_test(c, the_newest_of_conflated_messages_waits, 0, GOODBYES);
     tcase_add_loop_test(c, a_pair_takes_its_next_peer_when_it_has_read_all, 0, GOODBYES);
     tcase_add_test(c, senders_may_leave_while_the_name_is_being_bound);
+    c = new_case(s, "a partner that has left");
+    tcase_add_loop_test(c, nothing_is_sent_to_who_has_left, 0, GOODBYES);
     c = new_case(s, "two threads");
     tcase_add_loop_test(c, a_stream_arrives_whole_whoever_waits, 0, 2 * MARKS);
     tcase_add_test(c, each_question_gets_its_answer_whoever_waits);
