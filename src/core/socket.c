@@ -2056,6 +2056,7 @@ int sifr_close(sifr_socket_t *sock)
     sf_turn_take(&s->turn);
     if (atomic_exchange(&s->tag, 0) != sf_socket_tag(s)) {
         sf_turn_drop(&s->turn);
+        sf_socket_try(s); /* what was posted meanwhile, by who left it to us */
         sf_owner_release();
         return answer(-ENOTSOCK);
     }
