@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <sys/un.h>
@@ -19,6 +20,7 @@
 
 enum {
     BATCH = 65536,      /* bytes that are written at once, and read */
+    PUB_BATCH = 131072, /* what a PUB writes at once: of several sizes the fastest to many */
     LARGE = 16384,      /* a frame of this size is not copied into the batch */
     HEADER_MAX = 9,     /* as ZMTP has it: flags and a length of 1 or 8 bytes */
     LONG_FRAME = 2,
@@ -30,18 +32,36 @@ struct peer {
     int *fds;     /* the connections */
     int n;
 
-    uint8_t *out; /* BATCH bytes, the first filled of them in use */
-    size_t filled;
+    uint8_t *out; /* batch bytes, the first filled of them in use */
+    size_t batch, filled;
 
     uint8_t *in; /* room bytes, of which those from pos to end are unread */
     size_t room, pos, end;
+
+    /* A SUB, of which one thread reads many, has `in` only while it is being read out. */
+    uint8_t *rest; /* what of a frame there was then, rest_size bytes */
+    size_t rest_size, rest_room;
+    bool ready;    /* there may be something to be read */
 };
+
+/* What SUBs have read out is filled next for another: so it stays in the cache. */
+static uint8_t *spare;
+static size_t spare_room;
 
 static int checked(int rc, const char *what)
 {
     if (rc < 0)
         die("%s: %s", what, strerror(errno));
     return rc;
+}
+
+static void *more_room(void *old, size_t size)
+{
+    void *new = realloc(old, size);
+
+    if (!new)
+        die("out of memory");
+    return new;
 }
 
 static void *begin(int sockets)
@@ -63,11 +83,16 @@ static struct peer *open_peer(void *ctx, enum peer_type type, int hwm)
     (void)hwm;
     if (type == PEER_DEALER || type == PEER_ROUTER)
         unsupported("raw sockets have no addressees");
-    if (!p || !(p->out = malloc(BATCH)) || !(p->in = malloc(BATCH)))
+    if (!p)
         die("out of memory");
     p->type = type;
     p->listener = -1;
+    p->batch = type == PEER_PUB ? PUB_BATCH : BATCH;
     p->room = BATCH;
+    if (type != PEER_SUB) {
+        p->out = more_room(NULL, p->batch);
+        p->in = more_room(NULL, p->room);
+    }
     return p;
 }
 
@@ -80,6 +105,7 @@ static void close_peer(struct peer *p)
     free(p->fds);
     free(p->out);
     free(p->in);
+    free(p->rest);
     free(p);
 }
 
@@ -123,9 +149,7 @@ static void add(struct peer *p, int fd)
 {
     int yes = 1;
 
-    p->fds = realloc(p->fds, (size_t)(p->n + 1) * sizeof *p->fds);
-    if (!p->fds)
-        die("out of memory");
+    p->fds = more_room(p->fds, (size_t)(p->n + 1) * sizeof *p->fds);
     p->fds[p->n++] = fd;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes); /* ipc has no need of it */
 }
@@ -158,7 +182,8 @@ static void meet(struct peer *p)
         add(p, checked(accept(p->listener, NULL, NULL), "accept"));
 }
 
-static void write_all(int fd, const void *head, size_t head_size, const void *body, size_t size)
+static void write_all(const struct peer *p, int fd, const void *head, size_t head_size,
+                      const void *body, size_t size)
 {
     struct iovec parts[2] = {{(void *)head, head_size}, {(void *)body, size}}, *part = parts;
     struct msghdr message = {.msg_iov = parts, .msg_iovlen = size ? 2 : 1};
@@ -166,6 +191,8 @@ static void write_all(int fd, const void *head, size_t head_size, const void *bo
     while (message.msg_iovlen > 0) {
         ssize_t n = sendmsg(fd, &message, MSG_NOSIGNAL);
 
+        if (n < 0 && p->type == PEER_PUB && (errno == ECONNRESET || errno == EPIPE))
+            return; /* a subscriber that has all may go: what is missed it would have said */
         if (n < 0)
             die("send: %s", strerror(errno));
         while (message.msg_iovlen > 0 && (size_t)n >= part->iov_len) {
@@ -184,7 +211,7 @@ static void flush(struct peer *p)
 {
     if (p->filled > 0)
         for (int i = 0; i < p->n; i++)
-            write_all(p->fds[i], p->out, p->filled, NULL, 0);
+            write_all(p, p->fds[i], p->out, p->filled, NULL, 0);
     p->filled = 0;
 }
 
@@ -207,7 +234,7 @@ static int send_frame(struct peer *p, const void *data, size_t size, int flags)
 
     if (flags & PEER_MORE)
         unsupported("raw sockets have no frames");
-    if (p->filled + HEADER_MAX + size > BATCH)
+    if (p->filled + HEADER_MAX + size > p->batch)
         flush(p);
     if (p->n == 0 || (p->type == PEER_PUB && !(flags & PEER_STREAM)))
         meet(p);
@@ -219,7 +246,7 @@ static int send_frame(struct peer *p, const void *data, size_t size, int flags)
         flush(p);
         n = put_header(header, size);
         for (int i = 0; i < p->n; i++)
-            write_all(p->fds[i], header, n, data, size);
+            write_all(p, p->fds[i], header, n, data, size);
     }
     if (!(flags & PEER_STREAM))
         flush(p);
@@ -242,30 +269,68 @@ static size_t frame(const struct peer *p, size_t *header)
     return HEADER_MAX + size;
 }
 
+/* Gives a SUB the buffer, with what it has kept of a frame. */
+static void borrow(struct peer *p)
+{
+    if (p->in)
+        return;
+    p->in = spare ? spare : more_room(NULL, BATCH);
+    p->room = spare ? spare_room : BATCH;
+    spare = NULL;
+    memcpy(p->in, p->rest, p->rest_size);
+    p->pos = 0;
+    p->end = p->rest_size;
+}
+
+static void give_back(struct peer *p)
+{
+    size_t n = p->end - p->pos;
+
+    if (n > p->rest_room) {
+        p->rest = more_room(p->rest, n);
+        p->rest_room = n;
+    }
+    memcpy(p->rest, p->in + p->pos, n);
+    p->rest_size = n;
+    free(spare);
+    spare = p->in;
+    spare_room = p->room;
+    p->in = NULL;
+    p->pos = p->end = 0;
+}
+
 static ssize_t recv_frame(struct peer *p, const void **data, int flags)
 {
     size_t header, size;
     ssize_t n;
 
     meet(p);
+    if (p->type == PEER_SUB && !p->in && !p->ready && flags & PEER_DONTWAIT)
+        return -1;
+    borrow(p);
     for (;;) {
         size = frame(p, &header);
         if (size > 0 && size <= p->end - p->pos)
             break;
+        if (p->type == PEER_SUB && !p->ready && flags & PEER_DONTWAIT) {
+            give_back(p);
+            return -1;
+        }
         if (p->pos > 0) {
             memmove(p->in, p->in + p->pos, p->end - p->pos);
             p->end -= p->pos;
             p->pos = 0;
         }
         if (size > p->room) {
+            p->in = more_room(p->in, size);
             p->room = size;
-            p->in = realloc(p->in, size);
-            if (!p->in)
-                die("out of memory");
         }
         /* Of a large frame just the rest, so that nothing behind it has to be moved. */
         n = recv(p->fds[0], p->in + p->end, (size > BATCH ? size : p->room) - p->end,
                  flags & PEER_DONTWAIT ? MSG_DONTWAIT : 0);
+        p->ready = n > 0 && (size_t)n == p->room - p->end; /* less: all that there was */
+        if (n < 0 && errno == EAGAIN && p->type == PEER_SUB)
+            give_back(p);
         if (n < 0 && errno == EAGAIN)
             return -1;
         if (n <= 0)
@@ -279,18 +344,21 @@ static ssize_t recv_frame(struct peer *p, const void **data, int flags)
 
 static void wait_peers(struct peer *const peers[], int n)
 {
-    static _Thread_local struct pollfd *items;
+    static _Thread_local struct epoll_event *events;
     static _Thread_local struct peer *const *listed;
+    static _Thread_local int set = -1;
+    int found;
 
     if (listed != peers) { /* one list a thread, which does not change */
-        free(items);
-        items = calloc((size_t)n, sizeof *items);
-        if (!items)
-            die("out of memory");
+        if (set >= 0)
+            close(set);
+        set = checked(epoll_create1(0), "epoll_create1");
+        events = more_room(events, (size_t)n * sizeof *events);
         for (int i = 0; i < n; i++) {
             meet(peers[i]);
-            items[i].fd = peers[i]->fds[0];
-            items[i].events = POLLIN;
+            events->events = EPOLLIN;
+            events->data.ptr = peers[i];
+            checked(epoll_ctl(set, EPOLL_CTL_ADD, peers[i]->fds[0], events), "epoll_ctl");
         }
         listed = peers;
     }
@@ -300,7 +368,9 @@ static void wait_peers(struct peer *const peers[], int n)
         if (size > 0 && size <= peers[i]->end - peers[i]->pos)
             return;
     }
-    checked(poll(items, (nfds_t)n, -1), "poll");
+    found = checked(epoll_wait(set, events, n, -1), "epoll_wait");
+    for (int i = 0; i < found; i++)
+        ((struct peer *)events[i].data.ptr)->ready = true;
 }
 
 const struct peer_lib peer_raw = {
