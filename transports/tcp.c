@@ -239,6 +239,15 @@ static int tcp_unsent(struct sf_stream *s)
     return sf_net_unsent(s->fd);
 }
 
+static void tcp_limit_unsent(struct sf_stream *s, int bytes)
+{
+#ifdef TCP_NOTSENT_LOWAT
+    sf_net_set(s->fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, bytes); /* without it, it is slower */
+#else
+    (void)s, (void)bytes;
+#endif
+}
+
 static int tcp_peer_address(struct sf_stream *s, char *to, size_t room)
 {
     struct sf_address a;
@@ -266,6 +275,7 @@ static const struct sf_stream_ops stream_ops = {
     .close = tcp_close,
     .shut = tcp_shut,
     .unsent = tcp_unsent,
+    .limit_unsent = tcp_limit_unsent,
     .peer_address = tcp_peer_address,
     .names = tcp_names,
 };

@@ -81,6 +81,9 @@ struct sf_stream_ops {
     /* Bytes in the kernel's send queue, or -errno. */
     int (*unsent)(struct sf_stream *s);
 
+    /* The system is to take at most so many bytes that it cannot send yet. NULL: it cannot be told. */
+    void (*limit_unsent)(struct sf_stream *s, int bytes);
+
     /* The peer without its port, for Peer-Address: "127.0.0.1"; ipc: "localhost:UID:GID:PID". 0 or -errno. */
     int (*peer_address)(struct sf_stream *s, char *to, size_t room);
 

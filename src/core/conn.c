@@ -611,6 +611,8 @@ static void run(struct sf_task *t)
     }
     if (todo & SF_TODO_LEASE)
         sf_lease_grant(c);
+    if ((todo & SF_TODO_SPARE) && c->state == SF_CONN_READY)
+        sf_send_sparing(c);
     if ((todo & SF_TODO_DRAIN) && c->state == SF_CONN_READY)
         sf_send_flush(c);
     if ((todo & SF_TODO_CLOSE) && c->state != SF_CONN_CLOSED)

@@ -55,6 +55,7 @@ enum {
     SF_TODO_STOP = 256, /* it is over, as was found when a token was out */
     SF_TODO_RENEW = 512, /* end it and, where we dialed, dial again */
     SF_TODO_CALM = 1024, /* a call has left a large chunk in the out-pipe: sf_conn_calm */
+    SF_TODO_SPARE = 2048, /* it is one of many that get the same: sf_send_sparing */
 };
 
 /* Datagrams: who unbinds waits, and what the system does not take soon it will not take. */
@@ -299,6 +300,8 @@ int sf_send_batch(struct sf_conn *c, struct sf_link *l); /* one write of it: 1 w
 bool sf_send_framed(const struct sf_conn *c); /* the peer's framing is that of our pipes */
 /* As writev, at most OUT_BATCH_SIZE: shortens v. */
 ssize_t sf_send_write(struct sf_conn *c, struct iovec *v);
+/* From now on the system takes little that it cannot send yet. */
+void sf_send_sparing(struct sf_conn *c);
 bool sf_send_done(struct sf_conn *c); /* nothing is left to hand to the kernel */
 int sf_send_lane(struct sf_conn *c, const void *bytes, size_t n); /* 0 or -ENOMEM */
 

@@ -37,6 +37,7 @@ enum {
     MARK_MIN = 64,   /* with a lower mark windows would be short against the chunks they keep */
     TURN_CONNS = 64, /* of a flock are served at a time */
     HELP_LOOKS = 4,  /* at full members, at a message */
+    MANY = 8,        /* members, from which on the system has little of each's */
 };
 
 struct flock {
@@ -354,6 +355,27 @@ static int reserve(struct sf_crowd *c)
     return 0;
 }
 
+/*
+ * The system takes megabytes for a connection that it cannot send yet. Of many
+ * that falls out of every cache before it is read, and is sent by the peers'
+ * acknowledgements, in their time; in the log it stands once. Of a few the
+ * system's queue spares more turns than it costs.
+ */
+static void spare_system(struct sf_crowd *c, struct sf_link *newest)
+{
+    struct sf_list *all[] = {&c->shut, &c->open, &c->full};
+
+    if (c->n_members > MANY && newest->conn)
+        sf_conn_poke(newest->conn, SF_TODO_SPARE);
+    for (int i = 0; c->n_members == MANY && i < 3; i++)
+        SF_LIST_EACH(it, after, all[i]) {
+            struct sf_link *l = SF_CONTAINER(it, struct sf_member, node)->link;
+
+            if (l->conn)
+                sf_conn_poke(l->conn, SF_TODO_SPARE);
+        }
+}
+
 int sf_crowd_join(struct sf_crowd *c, struct sf_peer *p)
 {
     struct sf_link *l = sf_link_of(p);
@@ -380,6 +402,7 @@ int sf_crowd_join(struct sf_crowd *c, struct sf_peer *p)
     sf_list_push(&c->shut, &m->node);
     c->n_members++;
     l->member = m;
+    spare_system(c, l);
     return 0;
 }
 

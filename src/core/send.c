@@ -18,6 +18,7 @@
 #include <errno.h>
 
 enum { IOVECS = 64, BATCH_BYTES = 256 * 1024, BATCHES = 16,
+       SPARING_BYTES = 128 * 1024,
        STREAM_US = 5, /* from a message of a stream to the next, at most */
        /* How often the loop looks at a stream, for which its sender does most; it takes the sender's core for that. */
        TICK_MIN_US = 20, TICK_MAX_US = 160,
@@ -121,6 +122,12 @@ static int stage_message(struct sf_conn *c)
     } while (flags & SF_FRAME_MORE);
     c->staged = true;
     return 0;
+}
+
+void sf_send_sparing(struct sf_conn *c)
+{
+    if (c->stream->ops->limit_unsent)
+        c->stream->ops->limit_unsent(c->stream, SPARING_BYTES);
 }
 
 static void tell_room(struct sf_link *l)

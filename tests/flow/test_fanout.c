@@ -1,6 +1,9 @@
 /* One publisher, many subscribers: each gets exactly his own, whoever else is there. */
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdatomic.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 
 #include "support.h"
 
@@ -196,6 +199,45 @@ START_TEST(when_all_have_all_the_publisher_rests)
         ck_works(sifr_close(subs[i]));
 }
 END_TEST
+
+#ifdef TCP_NOTSENT_LOWAT
+/* Connections of this process of which the system takes little that it cannot send yet. */
+static int sparing(void)
+{
+    int found = 0;
+
+    for (int fd = 0; fd < 1024; fd++) {
+        int bytes = 0;
+        socklen_t size = sizeof bytes;
+
+        found += getsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &bytes, &size) == 0 &&
+                 bytes > 0 && bytes <= 1 << 20;
+    }
+    return found;
+}
+
+START_TEST(of_many_connections_the_system_takes_little_each)
+{
+    enum { FEW = 4, ALL = 20 };
+    sifr_socket_t *pub = new_pub(), *subs[ALL];
+    struct endpoint at = bind_fresh(pub, TCP);
+    int before = sparing();
+
+    for (int i = 0; i < ALL; i++) {
+        subs[i] = new_socket(SIFR_SUB);
+        set_text(subs[i], SIFR_SUBSCRIBE, "");
+        connect_to(subs[i], &at);
+        await_requests(pub, 1);
+        send_text(pub, "news", 0);
+        for (int k = 0; k <= i; k++)
+            recv_text(subs[k], "news", 0);
+        if (i < FEW)
+            ck_assert_int_eq(sparing(), before);
+    }
+    eventually(sparing() == before + ALL); /* those of the publisher, which came first as well */
+}
+END_TEST
+#endif
 
 /* ---- Slow and fast ---- */
 
@@ -495,6 +537,9 @@ int main(void)
 
     tcase_add_test(c, hundreds_get_exactly_what_they_asked_for);
     tcase_add_test(c, when_all_have_all_the_publisher_rests);
+#ifdef TCP_NOTSENT_LOWAT
+    tcase_add_test(c, of_many_connections_the_system_takes_little_each);
+#endif
     c = new_case(s, "marks");
     tcase_add_loop_test(c, a_slow_one_has_gaps_and_the_fast_ones_have_none, 0, 2);
     tcase_add_test(c, at_the_mark_the_oldest_are_kept);
