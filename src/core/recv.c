@@ -672,6 +672,7 @@ void sf_recv_fill(struct sf_conn *c)
         if (n == -EAGAIN) {
             if (sf_pipe_writes_large(c->link->in) || sf_seal_reads_large(c))
                 sf_conn_calm(c);
+            sf_pipe_retire(c->link->in);
             sf_conn_watch(c);
             return;
         }

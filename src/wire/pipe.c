@@ -9,7 +9,8 @@
 #include <string.h>
 
 enum { BYTES = SF_CHUNK_FINAL - 1,
-       FLOWS = 256 /* messages since its reader slept that make a pipe flow */ };
+       FLOWS = 256, /* messages since its reader slept that make a pipe flow */
+       RETIRED_AT = 4 /* the part of a chunk that is worth another one */ };
 
 const struct sf_pipe sf_pipe_empty;
 
@@ -529,6 +530,16 @@ int sf_pipe_space(struct sf_pipe *p, size_t min, uint8_t **at, size_t *room)
 uint8_t *sf_pipe_raw(struct sf_pipe *p)
 {
     return p->tail->bytes + p->fill;
+}
+
+void sf_pipe_retire(struct sf_pipe *p)
+{
+    const struct sf_chunk *c = p->tail;
+
+    if (!c || c->size <= SF_PIPE_CHUNK_IDLE || p->fill < c->size / RETIRED_AT ||
+        p->raw > SF_PIPE_CHUNK_IDLE || p->open || p->msg_chunk != c || p->msg_at != p->fill)
+        return;
+    extend(p, 0, 0); /* just for the raw bytes; without memory all stays as it is */
 }
 
 void sf_pipe_accept(struct sf_pipe *p, size_t frame_bytes)

@@ -196,6 +196,12 @@ uint64_t sf_pipe_depth(struct sf_pipe *p);
 /* Bytes as they come from a stream: see src/core/recv.c, the only caller. */
 int sf_pipe_space(struct sf_pipe *p, size_t min, uint8_t **at, size_t *room); /* 0 or -ENOMEM */
 uint8_t *sf_pipe_raw(struct sf_pipe *p); /* the first raw byte; p->raw are there */
+/*
+ * All that has come is read. If much stands in the chunk, what comes next goes
+ * to another: so the reader gives this one back as soon as it is through, and
+ * who reads for another connection has it from the cache.
+ */
+void sf_pipe_retire(struct sf_pipe *p);
 void sf_pipe_accept(struct sf_pipe *p, size_t frame_bytes); /* raw bytes become frames */
 /* Nothing being open, `bytes` raw ones, `payload` behind headers, become `n` whole messages. */
 void sf_pipe_accept_messages(struct sf_pipe *p, size_t bytes, uint64_t payload, uint64_t n);

@@ -455,6 +455,20 @@ static void arrive_message(unsigned size, bool bulk)
     sf_pipe_publish(p);
 }
 
+/* What a frame of less than 256 bytes lacked, behind the raw bytes. */
+static void arrive_rest(const char *text)
+{
+    size_t n = strlen(text), room;
+    uint8_t *at;
+
+    ck_works(sf_pipe_space(p, n, &at, &room));
+    memcpy(at, text, n);
+    p->raw += (uint32_t)n;
+    sf_pipe_accept(p, p->raw);
+    sf_pipe_commit(p);
+    sf_pipe_publish(p);
+}
+
 START_TEST(large_chunks_before_a_small_one_are_waited_for)
 {
     unsigned n = 0;
@@ -470,6 +484,40 @@ START_TEST(large_chunks_before_a_small_one_are_waited_for)
         sf_msg_close(&m);
     }
     ck_assert(sf_pipe_shrink(p));
+    get_nothing(p);
+}
+END_TEST
+
+START_TEST(a_chunk_with_much_in_it_goes_when_it_is_read)
+{
+    struct sf_msg m;
+    bool credit;
+
+    for (int i = 0; i < 10; i++)
+        arrive_message(1000, true);
+    sf_pipe_retire(p);
+    ck_assert(sf_pipe_writes_large(p)); /* little stands in it so far */
+    for (int i = 0; i < 10; i++)
+        arrive_message(1000, true);
+    memcpy(p->tail->bytes + p->fill, "\0\3ab", 4); /* the fifth byte has not come */
+    p->raw = 4;
+    sf_pipe_retire(p);
+    ck_assert(!sf_pipe_writes_large(p));
+    for (int i = 0; i < 20; i++) {
+        ck_works(sf_pipe_get(p, &m, &credit));
+        ck_assert_uint_eq(sf_msg_size(&m), 1000);
+        sf_msg_close(&m);
+    }
+    ck_assert(sf_pipe_reads_large(p));
+    ck_assert(sf_pipe_sleep(p, &credit));
+    ck_assert(!sf_pipe_reads_large(p));
+
+    ck_assert_uint_eq(p->raw, 4);
+    ck_assert_mem_eq(sf_pipe_raw(p), "\0\3ab", 4);
+    arrive_rest("c");
+    ck_works(sf_pipe_get(p, &m, &credit));
+    ck_assert_mem_eq(sf_msg_data(&m), "abc", 3);
+    sf_msg_close(&m);
     get_nothing(p);
 }
 END_TEST
@@ -1478,6 +1526,7 @@ int main(void)
     tcase_add_test(c, the_marks_of_both_ends_add_up);
     tcase_add_test(c, an_empty_pipe_shrinks_and_begins_anew);
     tcase_add_test(c, large_chunks_before_a_small_one_are_waited_for);
+    tcase_add_test(c, a_chunk_with_much_in_it_goes_when_it_is_read);
     tcase_add_test(c, a_chunk_that_was_begun_in_vain_is_given_back);
     tcase_add_test(c, marks_set_by_both_ends_at_once_both_count);
     tcase_add_loop_test(c, a_mark_lets_so_many_messages_in, 0, 12);
