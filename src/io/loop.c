@@ -21,7 +21,7 @@
 #include "base/slab.h"
 
 enum { READY_MAX = 64, SCRATCH_BYTES = 65536, NAME_BYTES = 16,
-       WAKE_EVERY = 8, WAKE_NS = 100000 }; /* descriptors served, or so long, before sleepers are woken */
+       WAKE_EVERY = 32, WAKE_NS = 400000 }; /* descriptors served, or so long, before sleepers are woken */
 
 enum { TIMER_OFF, TIMER_IN_HEAP, TIMER_DUE };
 
