@@ -26,6 +26,19 @@ static void sub_fini(struct sf_socket *s)
     sf_xsub_fini(&u->sub);
 }
 
+/*
+ * After a change of what is wanted. Who hears everything is as good as a PULL:
+ * a recv that finds a message at sole_in needs nothing of what is below. It is
+ * set anew by the next that comes here.
+ */
+static void wants_change(struct sf_socket *s)
+{
+    struct sub *u = s->state;
+
+    u->sub.in.sole = u->sub.topics.root.count > 0 && !u->invert ? &s->sole_in : NULL;
+    s->sole_in = NULL;
+}
+
 static int sub_attach(struct sf_socket *s, struct sf_peer *p)
 {
     sf_xsub_add(s->state, p);
@@ -35,6 +48,7 @@ static int sub_attach(struct sf_socket *s, struct sf_peer *p)
 static void sub_joined(struct sf_socket *s, struct sf_peer *p)
 {
     sf_xsub_replay(s->state, p);
+    s->sole_in = NULL; /* it may want to catch up */
 }
 
 static void sub_lost(struct sf_socket *s, struct sf_peer *p)
@@ -99,6 +113,8 @@ static int sub_recv(struct sf_socket *s, struct sf_msg *m)
         err = take_wanted(s, m);
     }
     u->inside = err == 0 && sf_msg_more(m);
+    if (u->sub.unsaid)
+        s->sole_in = NULL;
     return err;
 }
 
@@ -109,6 +125,8 @@ static int sub_events(struct sf_socket *s)
     sf_xsub_catch_up(s, &u->sub);
     if (!u->ahead && !u->inside)
         u->ahead = take_wanted(s, &u->first) == 0;
+    if (u->ahead)
+        s->sole_in = NULL; /* whose next message is not the first any more */
     return u->ahead || u->inside ? SIFR_POLLIN : 0;
 }
 
@@ -119,16 +137,20 @@ static int sub_set(struct sf_socket *s, int option, const void *value, size_t si
 
     switch (option) {
     case SIFR_SUBSCRIBE:
-        return !value && size > 0 ? -EINVAL : sf_xsub_subscribe(s, &u->sub, value, size);
+        err = !value && size > 0 ? -EINVAL : sf_xsub_subscribe(s, &u->sub, value, size);
+        wants_change(s);
+        return err;
     case SIFR_UNSUBSCRIBE:
         if (!value && size > 0)
             return -EINVAL;
         err = sf_xsub_cancel(s, &u->sub, value, size);
+        wants_change(s);
         return err == -ENOENT ? 0 : err;
     case SIFR_INVERT_MATCHING:
         if (sf_option_int(&n, value, size) != 0)
             return -EINVAL;
         u->invert = n != 0;
+        wants_change(s);
         return 0;
     }
     return -EINVAL;

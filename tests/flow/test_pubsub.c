@@ -160,6 +160,63 @@ START_TEST(what_is_unsubscribed_is_not_delivered_any_more)
 }
 END_TEST
 
+START_TEST(who_hears_everything_may_come_to_want_less)
+{
+    sifr_socket_t *pub = new_socket(SIFR_PUB), *sub = new_sub("");
+
+    link_sockets(pub, sub, _i);
+    await_subscriber(pub, sub);
+    for (int round = 0; round < 4; round++) {
+        bool polled = round % 2;
+
+        send_parts(pub, "a1");
+        send_parts(pub, "b1");
+        send_parts(pub, "a2", "b2");
+        send_parts(pub, "a3");
+        send_parts(pub, "b3");
+        send_parts(pub, "b4");
+        send_parts(pub, "a4");
+        recv_parts(sub, "a1");
+        recv_parts(sub, "b1");
+        recv_parts(sub, "a2", "b2");
+        recv_parts(sub, "a3");
+        set_text(sub, SIFR_SUBSCRIBE, "a");
+        if (polled)
+            ck_assert(readable_within(sub, WAIT_MS)); /* it is taken out, and stays wanted */
+        set_text(sub, SIFR_UNSUBSCRIBE, "");
+        if (polled)
+            recv_parts(sub, "b3");
+        recv_parts(sub, "a4");
+        recv_nothing(sub);
+        set_text(sub, SIFR_SUBSCRIBE, "");
+        set_text(sub, SIFR_UNSUBSCRIBE, "a");
+        await_subscriber(pub, sub);
+    }
+}
+END_TEST
+
+START_TEST(what_a_poll_has_seen_comes_first)
+{
+    sifr_socket_t *pub = new_socket(SIFR_PUB), *sub = new_sub("");
+
+    link_sockets(pub, sub, _i);
+    await_subscriber(pub, sub);
+    for (int n = 0; n < 30; n++) {
+        send_parts(pub, "first");
+        send_parts(pub, "second");
+        send_parts(pub, "third");
+        if (n % 3 == 0)
+            ck_assert(readable_within(sub, WAIT_MS));
+        recv_parts(sub, "first");
+        if (n % 2 == 0)
+            ck_assert(readable_within(sub, WAIT_MS));
+        recv_parts(sub, "second");
+        recv_parts(sub, "third");
+    }
+    recv_nothing(sub);
+}
+END_TEST
+
 START_TEST(topics_are_any_bytes_of_any_length)
 {
     static const size_t sizes[] = {0, 1, 2, 244, 245, 246, 247, 253, 254, 255, 256, 257, 1000, 70000};
@@ -646,6 +703,8 @@ int main(void)
     tcase_add_loop_test(c, messages_of_any_size_reach_every_subscriber, 0, TRANSPORTS);
     tcase_add_loop_test(c, subscriptions_are_counted, 0, WAYS);
     tcase_add_loop_test(c, what_is_unsubscribed_is_not_delivered_any_more, 0, WAYS);
+    tcase_add_loop_test(c, who_hears_everything_may_come_to_want_less, 0, WAYS);
+    tcase_add_loop_test(c, what_a_poll_has_seen_comes_first, 0, WAYS);
     tcase_add_loop_test(c, topics_are_any_bytes_of_any_length, 0, WAYS);
     tcase_add_loop_test(c, each_subscriber_gets_his_own_selection, 0, TRANSPORTS);
     tcase_add_loop_test(c, thousands_of_subscriptions_all_arrive, 0, WAYS);
