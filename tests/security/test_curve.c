@@ -213,7 +213,8 @@ static int open_body(struct side *side, uint8_t *to, unsigned *flags, const uint
 START_TEST(two_sides_come_to_terms_and_exchange_frames_of_all_sizes)
 {
     uint8_t *data = malloc(70000), *sealed = malloc(70000 + OVERHEAD), *opened = malloc(70000);
-    static const size_t more[] = {255, 256, 1000, 4096, 65536, 70000};
+    enum { EACH = 1100 }; /* twice what is made of the stream at once, and more */
+    static const size_t more[] = {1503, 1504, 1505, 2015, 2016, 2017, 4096, 65535, 65536, 70000};
 
     new_sides();
     shake();
@@ -222,16 +223,16 @@ START_TEST(two_sides_come_to_terms_and_exchange_frames_of_all_sizes)
     ck_assert_uint_eq(sf_mechanism_curve.overhead, OVERHEAD);
     for (size_t i = 0; i < 70000; i++)
         data[i] = (uint8_t)(i * 7 + (i >> 8));
-    for (size_t i = 0; i < 200 + sizeof more / sizeof *more; i++) {
-        size_t n = i < 200 ? i : more[i - 200];
+    for (size_t i = 0; i < EACH + sizeof more / sizeof *more; i++) {
+        size_t n = i < EACH ? i : more[i - EACH];
 
         for (int way = 0; way < 2; way++) {
             struct side *from = way ? &server : &client, *to = way ? &client : &server;
             unsigned flags = 77;
             uint32_t error = 77;
 
-            memset(opened, 0xee, 70000);
-            memset(sealed, 0xee, 70000 + OVERHEAD);
+            memset(opened, 0xee, n < 70000 ? n + 1 : n);
+            memset(sealed, 0xee, n < 70000 ? n + 1 + OVERHEAD : n + OVERHEAD);
             if (i % 2) { /* in place */
                 memcpy(sealed + OVERHEAD, data, n);
                 ck_assert_int_eq(seal(from, sealed, i % 4, sealed + OVERHEAD, n), 0);
@@ -260,8 +261,9 @@ END_TEST
 
 START_TEST(a_frame_is_what_the_standards_box_would_be)
 {
-    static const uint8_t data[] = "\1payload that is longer than the thirty-two octets of its first block";
-    uint8_t shared[KEY], nonce[24] = "CurveZMQMESSAGEC", ours[256], theirs[256], secret[KEY], hello[ROOM], welcome[ROOM];
+    enum { MOST = 70000 };
+    uint8_t *data = malloc(MOST), *ours = malloc(MOST + OVERHEAD), *theirs = malloc(MOST + 16);
+    uint8_t shared[KEY], nonce[24] = "CurveZMQMESSAGEC", secret[KEY], hello[ROOM], welcome[ROOM];
     uint8_t inside[128], welcome_nonce[24] = "WELCOME-", greeted[KEY];
     size_t n;
 
@@ -285,14 +287,20 @@ START_TEST(a_frame_is_what_the_standards_box_would_be)
     ck_assert_int_eq(hear(&server, hello, n), 0);
     n = say(&server, hello);
     ck_assert_int_eq(hear(&client, hello, n), 0);
-    for (size_t size = 1; size < sizeof data; size++) {
+    for (size_t i = 0; i < MOST; i++)
+        data[i] = (uint8_t)(i * 11 + (i >> 7));
+    data[0] = 1; /* the flags */
+    for (size_t size = 1, count = 3; size < MOST; size += size < 1600 ? 1 : size / 3, count++) {
         ck_assert_int_eq(seal(&client, ours, data[0], data + 1, size - 1), 0);
-        ck_assert_uint_eq(ours[15], size + 2); /* HELLO had 1, INITIATE 2 */
+        ck_assert_uint_eq(ours[14] << 8 | ours[15], count); /* HELLO had 1, INITIATE 2 */
         memcpy(nonce + 16, ours + 8, 8);
         crypto_box_easy_afternm(theirs, data, size, nonce, shared);
         ck_assert_mem_eq(ours + 16, theirs, size + 16);
     }
     end_sides();
+    free(data);
+    free(ours);
+    free(theirs);
 }
 END_TEST
 
