@@ -17,6 +17,7 @@
 #include "security/security.h"
 #include "base/random.h"
 #include "base/secret.h"
+#include "security/poly1305.h"
 
 #include <errno.h>
 #include <sifr.h>
@@ -434,7 +435,7 @@ static int seal(void *keys, uint8_t *to, unsigned flags, const uint8_t *data, si
         box[i] = pad.bytes[KEY + i] ^ data[i - 1];
     if (1 + n > FIRST)
         go_on(box + FIRST, data + FIRST - 1, 1 + n - FIRST, &pad, nonce, c->seal_key);
-    crypto_onetimeauth_poly1305(to + 8 + SHORT, box, 1 + n, tag_key);
+    sf_poly1305_tag(to + 8 + SHORT, box, 1 + n, tag_key);
     sodium_memzero(tag_key, sizeof tag_key);
     sodium_memzero(pad.bytes, used);
     return 0;
@@ -466,7 +467,7 @@ static int unseal(void *keys, uint8_t *to, unsigned *flags, const uint8_t *body,
     size = n - MESSAGE_HEAD;
     first = size < FIRST ? size : FIRST;
     used = start(&pad, size, nonce, c->open_key);
-    crypto_onetimeauth_poly1305(tag, box, size, pad.bytes);
+    sf_poly1305_tag(tag, box, size, pad.bytes);
     if (crypto_verify_16(tag, body + 8 + SHORT) != 0)
         return refuse(error, SIFR_PROTOCOL_ERROR_ZMTP_CRYPTOGRAPHIC);
     *flags = box[0] ^ pad.bytes[KEY];

@@ -2,11 +2,16 @@
 #include "secure.h"
 
 #include <sodium.h>
+#include <sys/wait.h>
 
 #include "base/secret.h"
 #include "security/security.h"
 #include "wire/frame.h"
 #include "wire/handshake.h"
+
+#ifdef SF_HAVE_OPENSSL
+#include <openssl/crypto.h>
+#endif
 
 #define PROTOCOL(name) SIFR_PROTOCOL_ERROR_##name
 
@@ -955,6 +960,47 @@ START_TEST(who_stops_in_the_handshake_is_not_waited_for)
 }
 END_TEST
 
+/* ---- The end of a program --------------------------------------------------------------------------------------- */
+
+/* Sends without end, but for that of the program. */
+static void *stream(void *s)
+{
+    static char large[65536];
+
+    while (sifr_send(s, large, sizeof large, 0) >= 0)
+        ;
+    return NULL;
+}
+
+/* What runs at exit takes down much that threads still use; OpenSSL, for one, if anybody has used it. */
+START_TEST(a_program_may_end_in_the_middle_of_a_stream)
+{
+    for (int i = 0; i < 8; i++) {
+        int status;
+        pid_t child = fork();
+
+        ck_assert_int_ge(child, 0);
+        if (child == 0) {
+            sifr_socket_t *in, *out;
+
+#ifdef SF_HAVE_OPENSSL
+            OPENSSL_init_crypto(0, NULL);
+#endif
+            open_curve_world();
+            new_curve_link(&in, SIFR_PULL, &out, SIFR_PUSH, 0);
+            set_int(out, SIFR_SNDHWM, 10);
+            start_thread(stream, out);
+            for (int n = 0; n < 5 * i; n++)
+                if (sifr_recv(in, NULL, 0, 0) != 65536)
+                    _exit(1);
+            exit(0);
+        }
+        ck_assert_int_eq(waitpid(child, &status, 0), child);
+        ck_assert_int_eq(status, 0);
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("curve between sockets");
@@ -1001,5 +1047,7 @@ int main(void)
     tcase_add_loop_test(c, a_handshake_that_is_not_as_it_should_be_ends, 0, 6);
     tcase_add_test(c, a_handshake_may_come_octet_by_octet);
     tcase_add_loop_test(c, who_stops_in_the_handshake_is_not_waited_for, 0, 2);
+    c = new_bare_case(s, "the end of a program");
+    tcase_add_test(c, a_program_may_end_in_the_middle_of_a_stream);
     return run_suite(s);
 }

@@ -216,6 +216,10 @@ START_TEST(an_idle_connection_gives_back_what_large_messages_took)
     server = new_server(SIFR_REP, &at);
     client = new_client(&at);
     ck_assert_int_gt(serve_requests(server, client, 10), 0);
+    send_filled(client, 4096, 1, 0); /* what the process needs for larger frames, once */
+    recv_filled(server, 4096, 1, false);
+    send_filled(server, 4096, 2, 0);
+    recv_filled(client, 4096, 2, false);
     before = allocated();
     for (int i = 0; i < 10; i++) {
         send_filled(client, LARGE, 1, 0);
