@@ -99,16 +99,25 @@ void sf_direct_sent(struct sf_link *l)
 {
     struct sifr_socket *s = l->socket;
     struct sf_conn *c = l->conn;
-    bool again = s->asked;
+    bool again = s->asked, fans_out = s->base.pattern->flags & SF_PATTERN_FANOUT;
 
-    if (!sf_pipe_must_wake(l->out))
+    if (!sf_pipe_must_wake(l->out)) {
+        if (l->unflushed >= SF_DIRECT_FLUSH && !fans_out) /* as in a stream, if the loop lets it */
+            sf_direct_flush(l);
         return;
-    if ((s->base.pattern->flags & SF_PATTERN_FANOUT) && wrote_enough(s)) {
+    }
+    if (fans_out && wrote_enough(s)) {
         sf_conn_poke(c, SF_TODO_DRAIN);
         return;
     }
-    /* Who has read since it wrote, an answer perhaps, does not stream: no need of a clock. */
-    s->streak = again && sf_clock_ns() - s->write_end_ns < STREAK_NS ? s->streak + 1 : 0;
+    /*
+     * Who has read since it wrote, an answer perhaps, does not stream: no need of a clock. Nor do
+     * messages so large that even in a stream the call writes each: the loop would look in vain.
+     */
+    if (again && l->unflushed < SF_DIRECT_FLUSH && sf_clock_ns() - s->write_end_ns < STREAK_NS)
+        s->streak++;
+    else
+        s->streak = 0;
     if (s->streak >= STREAK) {
         s->streak = 0;
         atomic_store(&c->streaming, 1);
