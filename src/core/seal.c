@@ -16,7 +16,8 @@
 #include <string.h>
 
 enum {
-    BATCH = 65536,          /* bytes that are sealed before they are written */
+    BATCH = 65536,          /* bytes that are sealed before they are written, */
+    BATCH_LARGE = 262144,   /* and if they are large frames: each write may wake the receiver */
     KEPT = 1 << 21,         /* more is given back at once */
     LITTLE = 4096,          /* as in recv.c: */
     BIG = 32768,
@@ -114,13 +115,14 @@ static int fill_stage(struct sf_conn *c, struct sf_pipe *p, bool by_writer)
 {
     struct sf_sealed *z = c->sealed;
     const uint8_t *data;
-    uint64_t size;
+    uint64_t size = 0;
     uint8_t flags;
     int err = 0;
 
     if (!by_writer && c->lane.size && !z->inside)
         err = seal_lane(c);
-    while (err == 0 && z->stage.size < BATCH && sf_pipe_next_frame(p, &flags, &data, &size) == 0) {
+    while (err == 0 && z->stage.size < (size > BIG ? BATCH_LARGE : BATCH) &&
+           sf_pipe_next_frame(p, &flags, &data, &size) == 0) {
         err = seal_frame(c, flags, data, size);
         z->inside = flags & SF_FRAME_MORE;
         if (err == 0 && !z->inside)
