@@ -6,21 +6,9 @@
 #include <stdint.h>
 
 #include "io/addr.h"
-#include "io/loop.h"
+#include "io/job.h"
 
-/*
- * Looks host names up off the loop, in at most four threads a process, which
- * are detached, block all signals and end when there is nothing to do. More
- * look-ups than threads wait in line.
- *
- * starting --> in line --> under way --> posted --> done() called
- *                 |            |            |            |
- *                 +------------+-- free ----+------------+--> gone
- *
- * Freeing one that is under way only lets go of it: the thread, when the
- * system's resolver returns, frees it and touches nothing else of the caller,
- * the loop included. So nothing has to wait for a resolver.
- */
+/* Looks a host name up off the loop: a job of SF_CREW_NAMES (job.h), and freed as one is ended. */
 struct sf_lookup {
     void (*done)(struct sf_lookup *l); /* in the loop's thread, once */
     void *arg;                         /* the caller's */
@@ -29,10 +17,7 @@ struct sf_lookup {
     size_t n;                          /* > 0 if error is 0 */
 
     /* Private. */
-    struct sf_task task;
-    struct sf_loop *loop;
-    struct sf_lookup *next;
-    int state;
+    struct sf_job job;
     uint16_t port;
     bool ipv6;
     char host[SF_ADDR_HOST_MAX];

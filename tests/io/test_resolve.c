@@ -199,7 +199,7 @@ static void ask_and_let_go(struct sf_loop *l, void *arg)
     struct asker *a = arg;
 
     ask(l, a);
-    while (!atomic_load(&a->lookups[0]->task.queued))
+    while (!atomic_load(&a->lookups[0]->job.task.queued))
         ;
     let_go(l, a);
 }
