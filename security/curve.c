@@ -447,8 +447,8 @@ static int refuse(uint32_t *error, uint32_t why)
     return -EPROTO;
 }
 
-static int unseal(void *keys, uint8_t *to, unsigned *flags, const uint8_t *body, size_t n,
-                  uint32_t *error)
+static ssize_t unseal(void *keys, uint8_t *to, unsigned *flags, uint8_t *body, size_t n,
+                      uint32_t *error)
 {
     const uint8_t *nonce = body + 8, *box = body + MESSAGE_HEAD;
     struct curve *c = keys;
@@ -477,7 +477,7 @@ static int unseal(void *keys, uint8_t *to, unsigned *flags, const uint8_t *body,
         go_on(to + FIRST - 1, box + FIRST, size - FIRST, &pad, nonce, c->open_key);
     sodium_memzero(pad.bytes, used);
     c->heard = count;
-    return 0;
+    return (ssize_t)size - 1;
 }
 
 const struct sf_mechanism sf_mechanism_curve = {

@@ -14,6 +14,7 @@ int sf_security_init(struct sf_security *s, const struct sf_mechanism *m,
     memset(s, 0, sizeof *s);
     s->mechanism = m;
     s->own = own;
+    s->overhead = m->overhead;
     if (m->keys_size) {
         s->keys = sf_secret_new(m->keys_size);
         if (!s->keys)
@@ -42,7 +43,8 @@ void *sf_security_take(struct sf_security *s)
 
 void sf_security_drop(const struct sf_mechanism *m, void *keys)
 {
-    (void)m;
+    if (keys && m->fini)
+        m->fini(keys);
     sf_secret_free(keys);
 }
 

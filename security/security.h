@@ -9,12 +9,14 @@
  *            v                               |
  *   SAY -> say() -> HEAR -> hear() -> ASK -> answered: SAY
  *    |                |        |
+ *    |                |        +----> WORK -> work(), off the loop -> worked()
  *    +----------------+--------+----> DONE: seal() and open(), or frames as they are
  *
- * in the order that the mechanism wants. To refuse a peer say() and hear() return
- * -EPROTO, with `error` or `status` set.
+ * in the order that the mechanism wants. To refuse a peer say(), hear() and
+ * worked() return -EPROTO, with `error` or `status` set.
  *
- * Threads: one at a time; from DONE on one may seal while another opens.
+ * Threads: one at a time; from DONE on one may seal while another opens, unless
+ * the mechanism is `joint`.
  */
 #ifndef SF_SECURITY_SECURITY_H
 #define SF_SECURITY_SECURITY_H
@@ -22,6 +24,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 enum { SF_KEY_SIZE = 32 };
 
@@ -41,6 +44,7 @@ struct sf_credentials {
 enum sf_security_turn {
     SF_SECURITY_SAY,  /* a command of ours is due */
     SF_SECURITY_HEAR, /* one of the peer's */
+    SF_SECURITY_WORK, /* what blocks: work(), then worked() */
     SF_SECURITY_ASK,  /* whether the peer may come in, with `shows`; who asked sets SAY */
     SF_SECURITY_DONE
 };
@@ -54,6 +58,7 @@ struct sf_security {
     void *keys;   /* owns; of the mechanism's size, or NULL. They outlive the handshake */
     uint8_t turn; /* enum sf_security_turn */
     uint8_t step; /* the mechanism's */
+    size_t overhead; /* octets that sealing adds to a frame's body; 0 when it is done: they go as they are */
 
     /* What a command has brought; good as long as its octets. */
     struct sf_octets shows[SF_SECURITY_SHOWS_MAX]; /* with SF_SECURITY_ASK */
@@ -71,6 +76,9 @@ struct sf_mechanism {
     int number;       /* SIFR_CURVE */
     size_t keys_size; /* octets of `keys`, which are secret memory; 0: none */
     bool secure;      /* more than NULL: peers that cannot do it are refused */
+    bool mute;        /* who is refused is not told so */
+    bool joint;       /* sealing and opening are one thing: never at the same time */
+    size_t most;      /* octets of a command's frame, where they may be more than is usual; else 0 */
 
     /* The first turn. 0, -ENOMEM or -EIO (no randomness). */
     int (*begin)(struct sf_security *s);
@@ -85,9 +93,20 @@ struct sf_mechanism {
     /* Reads the body of the peer's next command, perhaps deciphering in place. 0, -EPROTO, -EIO. */
     int (*hear)(struct sf_security *s, uint8_t *body, size_t n);
 
+    /*
+     * With SF_SECURITY_WORK: what may block. It touches the keys alone, which keep
+     * what came of it; the handshake may be over before it returns.
+     */
+    void (*work)(void *keys, const struct sf_credentials *own);
+    /* Takes that in and sets the turn. 0, -EPROTO, -ENOMEM, or -EIO: try again with another connection. */
+    int (*worked)(struct sf_security *s);
+
+    void (*fini)(void *keys); /* frees what they own; NULL: nothing */
+
     /* From here on NULL where frames go as they are. */
 
-    size_t overhead; /* octets that sealing adds to a frame's body */
+    size_t overhead; /* of all connections; else begin() or a later step sets that of sf_security */
+    size_t gain;     /* octets that open() may give beyond n - overhead */
 
     /*
      * Seals a frame: n octets at `data`, SF_SEAL_.. in `flags`, into overhead + n
@@ -97,12 +116,13 @@ struct sf_mechanism {
     int (*seal)(void *keys, uint8_t *to, unsigned flags, const uint8_t *data, size_t n);
 
     /*
-     * Opens a sealed frame's body of n octets: its payload of n - overhead octets
-     * to `to`, which does not overlap it, and SF_SEAL_.. to `*flags`, where other
-     * bits may be set. 0, or -EPROTO with `*error` as in sf_security.
+     * Opens a sealed frame's body of n octets, which it may decipher in place: its
+     * payload to `to`, which does not overlap it and has room for n - overhead +
+     * gain octets (at least 0), and SF_SEAL_.. to `*flags`, where other bits may be
+     * set. The payload's octets, or -EPROTO with `*error` as in sf_security.
      */
-    int (*open)(void *keys, uint8_t *to, unsigned *flags, const uint8_t *body, size_t n,
-                uint32_t *error);
+    ssize_t (*open)(void *keys, uint8_t *to, unsigned *flags, uint8_t *body, size_t n,
+                    uint32_t *error);
 };
 
 enum { SF_SEAL_MORE = 1, SF_SEAL_COMMAND = 2 };

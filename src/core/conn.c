@@ -216,8 +216,9 @@ void sf_conn_drop(struct sf_conn *c)
 {
     if (--c->held)
         return;
-    c->direct = c->state == SF_CONN_READY && sf_send_framed(c) && !c->lane.size && !c->staged &&
-                !c->wants_write && !c->write_dead && !c->closing && !c->dying;
+    c->direct = c->state == SF_CONN_READY && sf_send_framed(c) && !sf_seal_joint(c) &&
+                !c->lane.size && !c->staged && !c->wants_write && !c->write_dead &&
+                !c->closing && !c->dying;
     atomic_store_explicit(&c->blocked, c->wants_write, memory_order_relaxed);
     sf_lock_drop(&c->writer);
 }

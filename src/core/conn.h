@@ -17,6 +17,7 @@
 #include "wire/handshake.h"
 
 struct sf_listener;
+struct sf_work;
 struct sifr_socket;
 
 /*
@@ -61,7 +62,7 @@ enum {
 /* Datagrams: who unbinds waits, and what the system does not take soon it will not take. */
 enum { SF_LINGER_DATAGRAMS_MS = 100 };
 
-/* Bytes before traffic: room for what most say, and what input may grow to. */
+/* Bytes before traffic: room for what most say, and what input may grow to where the mechanism wants no more. */
 enum { SF_SHAKE_IN = 256, SF_SHAKE_OUT = 128, SF_SHAKE_MAX = 4096 };
 
 /* Only while shaking hands; of the loop's slabs. */
@@ -70,11 +71,12 @@ struct sf_shake {
     struct sf_greeting greeting;
     struct sf_security security; /* from HANDSHAKE on */
     struct sf_zap zap;
+    struct sf_work *work; /* shares; what blocks is being done, and has the keys; or NULL */
     struct sf_peer_info info;
     char *granted;     /* owns, or NULL: properties that the ZAP handler gave the peer, as in sf_meta */
     size_t n_granted;
     uint8_t *in;       /* in_first, or owns */
-    size_t n_in, in_room;
+    size_t n_in, in_room, in_most;
     uint8_t *out;      /* our command; out_first, or owns */
     size_t n_out, out_at;
     bool failed; /* flush, then close and stop */
@@ -116,7 +118,9 @@ struct sf_big {
 /* Only with a mechanism that changes frames (seal.c). */
 struct sf_sealed {
     const struct sf_mechanism *mechanism;
-    void *keys; /* owns */
+    void *keys;      /* owns */
+    size_t overhead; /* octets that sealing adds */
+    size_t lost;     /* and that opening takes away at least */
 
     /* Under `writer`. */
     struct sf_buffer stage; /* sealed frames on their way out */
@@ -326,6 +330,11 @@ void sf_recv_abort(struct sf_conn *c); /* what is incomplete is taken back */
 /* seal.c */
 int sf_seal_new(struct sf_conn *c, struct sf_security *s); /* if it is one that seals; 0 or -ENOMEM */
 void sf_seal_free(struct sf_conn *c);
+/* Both directions are one thing, which the loop keeps for itself. */
+static inline bool sf_seal_joint(const struct sf_conn *c)
+{
+    return c->sealed && c->sealed->mechanism->joint;
+}
 int sf_seal_flush(struct sf_conn *c, struct sf_link *l, bool by_writer); /* as sf_send_batch */
 int sf_seal_start(struct sf_conn *c, const uint8_t *bytes, size_t n); /* as sf_recv_start */
 ssize_t sf_seal_read(struct sf_conn *c); /* opens into the in-pipe what it reads: octets, 0 end, -errno */

@@ -688,7 +688,7 @@ void sf_recv_fill(struct sf_conn *c)
 
 bool sf_recv_leasable(const struct sf_conn *c)
 {
-    return c->version != SF_ZMTP_10 && !c->heart && !c->write_dead &&
+    return c->version != SF_ZMTP_10 && !c->heart && !c->write_dead && !sf_seal_joint(c) &&
            !(c->socket->base.pattern->flags & (SF_PATTERN_DEAF | SF_PATTERN_COMMANDS));
 }
 

@@ -29,13 +29,15 @@ enum {
 
 int sf_seal_new(struct sf_conn *c, struct sf_security *s)
 {
-    if (!s->mechanism || !s->mechanism->seal)
+    if (!s->overhead)
         return 0;
     c->sealed = sf_alloc(sizeof *c->sealed);
     if (!c->sealed)
         return -ENOMEM;
     c->sealed->mechanism = s->mechanism;
     c->sealed->keys = sf_security_take(s);
+    c->sealed->overhead = s->overhead;
+    c->sealed->lost = s->overhead - s->mechanism->gain;
     return 0;
 }
 
@@ -59,6 +61,7 @@ void sf_seal_free(struct sf_conn *c)
 static int seal_frame(struct sf_conn *c, unsigned flags, const uint8_t *data, uint64_t size)
 {
     const struct sf_mechanism *m = c->sealed->mechanism;
+    size_t overhead = c->sealed->overhead;
     unsigned inner = (flags & SF_FRAME_MORE ? SF_SEAL_MORE : 0) |
                      (flags & SF_FRAME_COMMAND ? SF_SEAL_COMMAND : 0);
     struct sf_subscription sub;
@@ -67,26 +70,26 @@ static int seal_frame(struct sf_conn *c, unsigned flags, const uint8_t *data, ui
 
     if (size > SIZE_MAX / 2)
         return -ENOMEM;
-    at = sf_buffer_reserve(&c->sealed->stage, SF_FRAME_HEADER_MAX + m->overhead + size + 1);
+    at = sf_buffer_reserve(&c->sealed->stage, SF_FRAME_HEADER_MAX + overhead + size + 1);
     if (!at)
         return -ENOMEM;
     if (inner & SF_SEAL_COMMAND && c->version < SF_ZMTP_31 &&
         sf_subscription_get(&sub, true, data, size) == 1) { /* a message, for this peer */
-        header = sf_frame_put(at, 0, m->overhead + 1 + sub.size);
+        header = sf_frame_put(at, 0, overhead + 1 + sub.size);
         body = at + header;
-        body[m->overhead] = sub.subscribe;
+        body[overhead] = sub.subscribe;
         if (sub.size)
-            memcpy(body + m->overhead + 1, sub.topic, sub.size);
-        data = body + m->overhead;
+            memcpy(body + overhead + 1, sub.topic, sub.size);
+        data = body + overhead;
         size = 1 + sub.size;
         inner = 0;
     } else {
-        header = sf_frame_put(at, 0, m->overhead + size);
+        header = sf_frame_put(at, 0, overhead + size);
         body = at + header;
     }
     if (m->seal(c->sealed->keys, body, inner, data, size) != 0)
         return -ENOMEM; /* after 2^64 frames the connection ends; the next has other keys */
-    c->sealed->stage.size += header + m->overhead + size;
+    c->sealed->stage.size += header + overhead + size;
     return 0;
 }
 
@@ -226,30 +229,33 @@ static int look(const struct sf_conn *c, struct piece *to, const uint8_t *bytes,
     return 0;
 }
 
-static int open_frame(struct sf_conn *c, uint8_t *to, unsigned *flags, const uint8_t *body,
-                      size_t n)
+/* Its payload's octets, or -EPROTO. */
+static ssize_t open_frame(struct sf_conn *c, uint8_t *to, unsigned *flags, uint8_t *body, size_t n)
 {
     struct sf_sealed *z = c->sealed;
     unsigned inner = 0;
-    int err = z->mechanism->open(z->keys, to, &inner, body, n, &z->error);
+    ssize_t size = z->mechanism->open(z->keys, to, &inner, body, n, &z->error);
 
     *flags = inner & SF_SEAL_COMMAND ? SF_FRAME_COMMAND : inner & SF_SEAL_MORE ? SF_FRAME_MORE : 0;
-    return err;
+    return size;
 }
 
 /* A large one goes to a block of its own; recv.c asks about it then. 0, -EPROTO, -ENOMEM. */
-static int open_big(struct sf_conn *c, const uint8_t *body, size_t n)
+static int open_big(struct sf_conn *c, uint8_t *body, size_t n)
 {
     struct sf_pipe *p = c->link->in;
-    size_t size = n - c->sealed->mechanism->overhead, room;
-    struct sf_owner *owner = sf_owner_new(size);
+    struct sf_owner *owner = sf_owner_new(n - c->sealed->lost);
+    size_t size, room;
     unsigned flags;
+    ssize_t opened;
     uint8_t *at;
     int err;
 
     if (!owner)
         return -ENOMEM;
-    err = open_frame(c, sf_owner_bytes(owner), &flags, body, n);
+    opened = open_frame(c, sf_owner_bytes(owner), &flags, body, n);
+    err = opened < 0 ? (int)opened : 0;
+    size = opened < 0 ? 0 : (size_t)opened;
     if (err == 0 && flags & SF_FRAME_COMMAND) { /* those stay with the rest */
         err = size > COMMAND_MAX ? -EPROTO : 0;
         if (err == 0)
@@ -302,26 +308,31 @@ static int mark_broken(struct sf_conn *c)
 }
 
 /* A small one goes where frames are read to. 0, -EPROTO, -ENOMEM. */
-static int open_small(struct sf_conn *c, struct space *to, const uint8_t *body, size_t n,
-                      size_t left)
+static int open_small(struct sf_conn *c, struct space *to, uint8_t *body, size_t n, size_t left)
 {
     struct sf_pipe *p = c->link->in;
-    size_t overhead = c->sealed->mechanism->overhead, size = n > overhead ? n - overhead : 0;
-    size_t header = size < 256 ? 2 : SF_FRAME_HEADER_MAX;
+    size_t lost = c->sealed->lost, size = n > lost ? n - lost : 0;
+    size_t room = size < 256 ? 2 : SF_FRAME_HEADER_MAX; /* for the header, */
+    size_t header;                                          /* which may need less */
     unsigned flags;
+    ssize_t opened;
     int err = 0;
 
-    if (to->room < header + size) { /* at once for those that follow, too, if they are like it */
-        size_t all = left / (2 + n) * (header + size);
+    if (to->room < room + size) { /* at once for those that follow, too, if they are like it */
+        size_t all = left / (2 + n) * (room + size);
 
-        err = sf_pipe_space(p, all > header + size && all < READ_BYTES ? all : header + size,
+        err = sf_pipe_space(p, all > room + size && all < READ_BYTES ? all : room + size,
                             &to->at, &to->room);
     }
-    if (err == 0)
-        err = open_frame(c, to->at + header, &flags, body, n);
     if (err)
         return err;
-    sf_frame_put(to->at, flags, size);
+    opened = open_frame(c, to->at + room, &flags, body, n);
+    if (opened < 0)
+        return (int)opened;
+    size = (size_t)opened;
+    header = sf_frame_put(to->at, flags, size);
+    if (header != room)
+        memmove(to->at + header, to->at + room, size);
     p->raw += (uint32_t)(header + size);
     to->at += header + size;
     to->room -= header + size;
@@ -332,7 +343,7 @@ static int open_small(struct sf_conn *c, struct space *to, const uint8_t *body, 
  * Opens the frames that are whole, up to a large one that has others before it.
  * How many octets they had, or -ENOMEM.
  */
-static ssize_t open_frames(struct sf_conn *c, const uint8_t *bytes, size_t n)
+static ssize_t open_frames(struct sf_conn *c, uint8_t *bytes, size_t n)
 {
     struct sf_sealed *z = c->sealed;
     struct space to = {NULL, 0};
@@ -341,13 +352,13 @@ static ssize_t open_frames(struct sf_conn *c, const uint8_t *bytes, size_t n)
 
     while (err == 0 && used < n) {
         struct piece next;
-        const uint8_t *body;
+        uint8_t *body;
 
         err = look(c, &next, bytes + used, n - used);
         if (err || next.missing)
             break;
         body = bytes + used + next.header;
-        z->last_big = next.f.size > BIG + z->mechanism->overhead;
+        z->last_big = next.f.size > BIG + z->lost;
         if (!z->last_big) {
             err = open_small(c, &to, body, (size_t)next.f.size, n - used);
         } else {
@@ -404,7 +415,7 @@ static int open_stash(struct sf_conn *c)
 }
 
 /* Octets that have come, behind those in the stash. 0 or -ENOMEM. */
-static int feed(struct sf_conn *c, const uint8_t *bytes, size_t n)
+static int feed(struct sf_conn *c, uint8_t *bytes, size_t n)
 {
     struct sf_sealed *z = c->sealed;
     ssize_t used;

@@ -13,11 +13,21 @@
 
 enum { TOLD_MS = 1000 }; /* for a peer to read why it is refused */
 
+/* What a mechanism does off the loop. It has all that it needs: the connection may be gone when it ends. */
+struct sf_work {
+    struct sf_job job;
+    struct sf_shake *shake; /* borrows; only when done */
+    struct sf_profile *profile; /* shares */
+    const struct sf_mechanism *mechanism;
+    void *keys; /* owns */
+};
+
 static void answered(struct sf_zap *z, const struct sf_zap_answer *a);
 
 static struct sf_shake *shake_new(struct sf_conn *c)
 {
     struct sf_shake *k = sf_slab_new(sf_loop_slabs(c->loop), sizeof *k);
+    const struct sf_mechanism *m = sf_mechanism_find(c->profile->opt.mechanism);
 
     if (!k)
         return NULL;
@@ -25,6 +35,7 @@ static struct sf_shake *shake_new(struct sf_conn *c)
     k->zap.answered = answered;
     k->in = k->in_first;
     k->in_room = sizeof k->in_first;
+    k->in_most = m && m->most ? m->most : SF_SHAKE_MAX;
     k->out = k->out_first;
     return k;
 }
@@ -40,6 +51,8 @@ static void free_bytes(uint8_t *bytes, size_t n, uint8_t *first)
 void sf_shake_free(struct sf_shake *k, struct sf_loop *l)
 {
     sf_zap_cancel(&k->zap);
+    if (k->work)
+        sf_job_end(&k->work->job);
     sf_security_fini(&k->security);
     sf_peer_info_fini(&k->info);
     sf_free(k->granted);
@@ -65,9 +78,9 @@ static int set_in_room(struct sf_shake *k, size_t room)
 /* More room for input. 0, -ENOMEM, or -EPROTO: there is none. */
 static int grow_in(struct sf_shake *k)
 {
-    if (k->in_room >= SF_SHAKE_MAX)
+    if (k->in_room >= k->in_most)
         return -EPROTO;
-    return set_in_room(k, k->in_room < SF_SHAKE_MAX / 4 ? 4 * k->in_room : SF_SHAKE_MAX);
+    return set_in_room(k, k->in_room < k->in_most / 4 ? 4 * k->in_room : k->in_most);
 }
 
 /*
@@ -249,7 +262,7 @@ static int say(struct sf_conn *c)
         refuse(c, c->shake->security.error, 0);
     if (n < 0)
         return n;
-    err = n > SF_SHAKE_MAX ? -ENOSPC : set_out(c->shake, scratch, (size_t)n);
+    err = (size_t)n > c->shake->in_most ? -ENOSPC : set_out(c->shake, scratch, (size_t)n);
     sf_wipe(scratch, (size_t)n);
     return err;
 }
@@ -317,8 +330,8 @@ static void answered(struct sf_zap *z, const struct sf_zap_answer *a)
         turn_away(c, SIFR_EVENT_HANDSHAKE_FAILED_PROTOCOL, a->error);
     } else if (err) {
         turn_away(c, SIFR_EVENT_HANDSHAKE_FAILED_NO_DETAIL, (uint64_t)-err);
-    } else if (a->status == 300) {
-        turn_away(c, SIFR_EVENT_HANDSHAKE_FAILED_AUTH, 300);
+    } else if (a->status != 200 && (a->status == 300 || k->security.mechanism->mute)) {
+        turn_away(c, SIFR_EVENT_HANDSHAKE_FAILED_AUTH, (uint64_t)a->status);
     } else if (a->status != 200) {
         deny(c, a->status);
     } else {
@@ -371,7 +384,7 @@ static int hear(struct sf_conn *c)
     header = sf_frame_get(&f, k->in, k->n_in);
     if (header == -EAGAIN)
         return -EAGAIN;
-    if (header < 0 || f.size > SF_SHAKE_MAX - SF_FRAME_HEADER_MAX) {
+    if (header < 0 || f.size > k->in_most - SF_FRAME_HEADER_MAX) {
         refuse(c, SIFR_PROTOCOL_ERROR_ZMTP_UNSPECIFIED, 0);
         return -EPROTO;
     }
@@ -559,7 +572,7 @@ unsigned sf_shake_wants(struct sf_conn *c)
     const uint8_t *bytes;
     unsigned want = SF_READ;
 
-    if (sf_zap_asking(&k->zap)) /* no more is taken in of whom we may not let in */
+    if (sf_zap_asking(&k->zap) || k->work) /* no more is taken in of whom we may not let in */
         want = 0;
     if (sf_greeting_output(&k->greeting, &bytes) || k->out_at < k->n_out)
         want |= SF_WRITE;
@@ -631,6 +644,72 @@ void sf_shake_timed_out(struct sf_conn *c)
     sf_conn_lost(c);
 }
 
+/* --- What blocks --- */
+
+/* ═══ above: the loop; below: a thread of the crew ═══ */
+
+static void work(struct sf_job *j)
+{
+    struct sf_work *w = SF_CONTAINER(j, struct sf_work, job);
+
+    w->mechanism->work(w->keys, &w->profile->own);
+}
+
+static void free_work(struct sf_job *j)
+{
+    struct sf_work *w = SF_CONTAINER(j, struct sf_work, job);
+
+    sf_security_drop(w->mechanism, w->keys);
+    sf_profile_unref(w->profile);
+    sf_free(w);
+}
+
+/* ═══ above: a thread of the crew, or the loop; below: the loop ═══ */
+
+static void worked(struct sf_job *j)
+{
+    struct sf_work *w = SF_CONTAINER(j, struct sf_work, job);
+    struct sf_shake *k = w->shake;
+    struct sf_security *s = &k->security;
+    struct sf_conn *c = k->conn;
+    int err;
+
+    s->keys = w->keys;
+    w->keys = NULL;
+    k->work = NULL;
+    err = j->error ? -ENOMEM : s->mechanism->worked(s);
+    sf_job_end(j);
+    sf_conn_ref(c); /* it may end in here */
+    if (err == -EPROTO)
+        refuse(c, s->error, s->status);
+    if (err && err != -EPROTO)
+        shake_failed(c, err);
+    else
+        sf_shake_step(c);
+    sf_conn_unref(c);
+}
+
+static int start_work(struct sf_conn *c)
+{
+    struct sf_shake *k = c->shake;
+    struct sf_work *w = sf_alloc(sizeof *w);
+
+    if (!w)
+        return -ENOMEM;
+    w->job = (struct sf_job){.work = work, .done = worked, .destroy = free_work};
+    w->shake = k;
+    w->profile = sf_profile_ref(c->profile);
+    w->mechanism = k->security.mechanism;
+    w->keys = sf_security_take(&k->security);
+    if (sf_job_start(&w->job, w->profile->own.server ? SF_CREW_SERVERS : SF_CREW_CLIENTS,
+                     c->loop) != 0) {
+        free_work(&w->job);
+        return -ENOMEM;
+    }
+    k->work = w;
+    return 0;
+}
+
 /* One step of greeting or handshake: 0 go on, -EAGAIN input is needed, -EBUSY wait, -errno. */
 static int step(struct sf_conn *c)
 {
@@ -641,6 +720,7 @@ static int step(struct sf_conn *c)
     switch ((enum sf_security_turn)k->security.turn) {
     case SF_SECURITY_SAY: return k->out_at < k->n_out ? -EBUSY : say(c);
     case SF_SECURITY_HEAR: return hear(c);
+    case SF_SECURITY_WORK: return k->work ? -EBUSY : start_work(c);
     case SF_SECURITY_ASK: return sf_zap_asking(&k->zap) ? -EBUSY : ask(c);
     case SF_SECURITY_DONE: k->done = true; break;
     }

@@ -102,7 +102,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         unsigned flags;
 
         CHECK(to != NULL);
-        err = sf_mechanism_curve.open(sides[1].keys, to, &flags, body, in.left, &error);
+        err = (int)sf_mechanism_curve.open(sides[1].keys, to, &flags, body, in.left, &error);
+        CHECK(err < 0 || (size_t)err == in.left - sf_mechanism_curve.overhead);
+        if (err > 0)
+            err = 0;
         CHECK(err == 0 || (err == -EPROTO && error != 0));
         free(to);
     } else {

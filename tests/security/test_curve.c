@@ -195,17 +195,21 @@ static int seal(struct side *side, uint8_t *to, unsigned flags, const void *data
     return sf_mechanism_curve.seal(side->s.keys, to, flags, data, n);
 }
 
+/* 0 or as open(), which gives all that was sealed. */
 static int open_body(struct side *side, uint8_t *to, unsigned *flags, const uint8_t *body, size_t n, uint32_t *error)
 {
     uint8_t *copy = malloc(n ? n : 1);
-    int err;
+    ssize_t size;
 
     ck_assert_ptr_nonnull(copy);
     if (n)
         memcpy(copy, body, n);
-    err = sf_mechanism_curve.open(side->s.keys, to, flags, copy, n, error);
+    size = sf_mechanism_curve.open(side->s.keys, to, flags, copy, n, error);
     free(copy);
-    return err;
+    if (size < 0)
+        return (int)size;
+    ck_assert_uint_eq((size_t)size, n - OVERHEAD);
+    return 0;
 }
 
 /* ---- What they agree on ----------------------------------------------------------------------------------------- */
