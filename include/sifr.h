@@ -495,6 +495,27 @@ SIFR_API int sifr_close(sifr_socket_t *sock);
 /* rw, key [zeroes], later: the server's public key; makes us its client. */
 #define SIFR_CURVE_SERVERKEY 50
 /*
+ * rw, bool [0], later: peers show a Kerberos ticket for us; if there is a ZAP handler it is asked
+ * about their principal. Either value selects SIFR_GSSAPI; 0: as a client. Of the connections all
+ * that is said is encrypted, and done by the context's threads; who first waits for tickets does so
+ * in a thread of its own. Without GSSAPI (sifr_has) all of these fail with EINVAL.
+ */
+#define SIFR_GSSAPI_SERVER 62
+/*
+ * rw, text, 1 to 255 [""], later: whose keys (server) or tickets (client) are used, else those that
+ * Kerberos finds; and whom a client expects, which it must set.
+ */
+#define SIFR_GSSAPI_PRINCIPAL 63
+#define SIFR_GSSAPI_SERVICE_PRINCIPAL 64
+/* rw, bool [0], later: nothing is encrypted or protected once it is known who comes. Both sides alike. */
+#define SIFR_GSSAPI_PLAINTEXT 65
+/* rw, SIFR_GSSAPI_NT_.. [SIFR_GSSAPI_NT_HOSTBASED], later: how those names are written. */
+#define SIFR_GSSAPI_PRINCIPAL_NAMETYPE 90
+#define SIFR_GSSAPI_SERVICE_PRINCIPAL_NAMETYPE 91
+#define SIFR_GSSAPI_NT_HOSTBASED 0      /* "service@host" */
+#define SIFR_GSSAPI_NT_USER_NAME 1      /* "user" */
+#define SIFR_GSSAPI_NT_KRB5_PRINCIPAL 2 /* "name@REALM", "service/host@REALM" */
+/*
  * rw, text, 1 to 255 [""], later: what a ZAP handler is told of where a peer wants to come in; with
  * SIFR_NULL it is asked only if this is set.
  */

@@ -39,6 +39,9 @@ struct sf_credentials {
     bool server;
     struct sf_octets user, password;                       /* PLAIN's client: 0..255 octets each */
     const uint8_t *public_key, *secret_key, *server_key;   /* CURVE: SF_KEY_SIZE octets each */
+    struct sf_octets principal, service;                   /* GSSAPI: who we are, whom the client wants; */
+    uint8_t principal_type, service_type;                  /* SIFR_GSSAPI_NT_.. */
+    bool plaintext;                                        /* and nothing is sealed */
 };
 
 enum sf_security_turn {
@@ -130,6 +133,9 @@ enum { SF_SEAL_MORE = 1, SF_SEAL_COMMAND = 2 };
 extern const struct sf_mechanism sf_mechanism_null, sf_mechanism_plain;
 #ifdef SF_HAVE_SODIUM
 extern const struct sf_mechanism sf_mechanism_curve;
+#endif
+#ifdef SF_HAVE_GSSAPI
+extern const struct sf_mechanism sf_mechanism_gssapi;
 #endif
 
 /* The mechanism of this number (SIFR_NULL..), or NULL if it is not built in. */

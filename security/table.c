@@ -11,6 +11,9 @@ const struct sf_mechanism *sf_mechanism_find(int number)
 #ifdef SF_HAVE_SODIUM
     case SIFR_CURVE: return &sf_mechanism_curve;
 #endif
+#ifdef SF_HAVE_GSSAPI
+    case SIFR_GSSAPI: return &sf_mechanism_gssapi;
+#endif
     default: return NULL;
     }
 }

@@ -228,5 +228,7 @@ int sifr_has(const char *capability)
         return 0;
     if (strcmp(capability, "curve") == 0)
         return sf_mechanism_find(SIFR_CURVE) != NULL;
+    if (strcmp(capability, "gssapi") == 0)
+        return sf_mechanism_find(SIFR_GSSAPI) != NULL;
     return strcmp(capability, "ipc") == 0 || strcmp(capability, "draft") == 0;
 }

@@ -74,7 +74,8 @@ static const size_t byte_fields[] = {
     offsetof(struct sf_options, socks_password), offsetof(struct sf_options, filters),
     offsetof(struct sf_options, uids),        offsetof(struct sf_options, gids),
     offsetof(struct sf_options, pids),        offsetof(struct sf_options, plain_user),
-    offsetof(struct sf_options, zap_domain),
+    offsetof(struct sf_options, zap_domain),  offsetof(struct sf_options, gss_principal),
+    offsetof(struct sf_options, gss_service),
 };
 enum { N_BYTE_FIELDS = sizeof byte_fields / sizeof *byte_fields };
 
@@ -125,6 +126,11 @@ static struct sf_credentials credentials_of(const struct sf_options *o)
         .public_key = secrets->public_key,
         .secret_key = secrets->secret_key,
         .server_key = secrets->server_key,
+        .principal = {o->gss_principal.data, o->gss_principal.size},
+        .service = {o->gss_service.data, o->gss_service.size},
+        .principal_type = o->gss_principal_type,
+        .service_type = o->gss_service_type,
+        .plaintext = o->gss_plaintext,
     };
 }
 
@@ -495,6 +501,48 @@ static int set_key(struct sf_options *o, int option, const void *value, size_t s
     return err;
 }
 
+/* A number of at most `max` of GSSAPI's, which leaves the mechanism as it is. */
+static int set_small(uint8_t *to, int max, const void *value, size_t size)
+{
+    int n, err = take_int(&n, value, size);
+
+    if (err || n < 0 || n > max)
+        return -EINVAL;
+    *to = (uint8_t)n;
+    return 0;
+}
+
+static int set_gssapi(struct sf_options *o, int option, const void *value, size_t size)
+{
+    bool service = option == SIFR_GSSAPI_SERVICE_PRINCIPAL;
+    uint8_t on = 0;
+    int err;
+
+    if (!sf_mechanism_find(SIFR_GSSAPI) || !value)
+        return -EINVAL;
+    switch (option) {
+    case SIFR_GSSAPI_PRINCIPAL_NAMETYPE:
+        return set_small(&o->gss_principal_type, SIFR_GSSAPI_NT_KRB5_PRINCIPAL, value, size);
+    case SIFR_GSSAPI_SERVICE_PRINCIPAL_NAMETYPE:
+        return set_small(&o->gss_service_type, SIFR_GSSAPI_NT_KRB5_PRINCIPAL, value, size);
+    case SIFR_GSSAPI_PLAINTEXT:
+        err = set_small(&on, 1, value, size);
+        if (err == 0)
+            o->gss_plaintext = on;
+        return err;
+    case SIFR_GSSAPI_SERVER:
+        err = set_small(&on, 1, value, size);
+        if (err == 0)
+            choose(o, SIFR_GSSAPI, on);
+        return err;
+    default:
+        err = set_bytes(service ? &o->gss_service : &o->gss_principal, value, size, 1, 255);
+        if (err == 0)
+            choose(o, SIFR_GSSAPI, !service && o->as_server);
+        return err;
+    }
+}
+
 static bool takes_connect_id(int type)
 {
     return type == SIFR_ROUTER || type == SIFR_REP || type == SIFR_STREAM;
@@ -544,6 +592,12 @@ static int set_special(struct sifr_socket *s, int option, const void *value, siz
     case SIFR_CURVE_PUBLICKEY:
     case SIFR_CURVE_SECRETKEY:
     case SIFR_CURVE_SERVERKEY: return set_key(o, option, value, size);
+    case SIFR_GSSAPI_SERVER:
+    case SIFR_GSSAPI_PRINCIPAL:
+    case SIFR_GSSAPI_SERVICE_PRINCIPAL:
+    case SIFR_GSSAPI_PLAINTEXT:
+    case SIFR_GSSAPI_PRINCIPAL_NAMETYPE:
+    case SIFR_GSSAPI_SERVICE_PRINCIPAL_NAMETYPE: return set_gssapi(o, option, value, size);
     case SIFR_ZAP_DOMAIN: return value ? set_bytes(&o->zap_domain, value, size, 1, 255) : -EINVAL;
     case SIFR_ZAP_ENFORCE_DOMAIN: return set_switch(&o->zap_enforce, value, size);
     default: return -EINVAL;
@@ -644,6 +698,19 @@ static int give_role(const struct sf_options *o, int mechanism, void *value, siz
                give_int(o->as_server && o->mechanism == mechanism, value, size) : -EINVAL;
 }
 
+static int give_gssapi(const struct sf_options *o, int option, void *value, size_t *size)
+{
+    if (!sf_mechanism_find(SIFR_GSSAPI))
+        return -EINVAL;
+    switch (option) {
+    case SIFR_GSSAPI_PRINCIPAL: return give_bytes(&o->gss_principal, value, size);
+    case SIFR_GSSAPI_SERVICE_PRINCIPAL: return give_bytes(&o->gss_service, value, size);
+    case SIFR_GSSAPI_PLAINTEXT: return give_int(o->gss_plaintext, value, size);
+    case SIFR_GSSAPI_PRINCIPAL_NAMETYPE: return give_int(o->gss_principal_type, value, size);
+    default: return give_int(o->gss_service_type, value, size);
+    }
+}
+
 /* SIFR_FD, made on first request. */
 static int give_fd(struct sifr_socket *s, void *value, size_t *size)
 {
@@ -699,6 +766,12 @@ static int get_special(struct sifr_socket *s, int option, void *value, size_t *s
     case SIFR_CURVE_PUBLICKEY:
     case SIFR_CURVE_SECRETKEY:
     case SIFR_CURVE_SERVERKEY: return give_key(o, option, value, size);
+    case SIFR_GSSAPI_SERVER: return give_role(o, SIFR_GSSAPI, value, size);
+    case SIFR_GSSAPI_PRINCIPAL:
+    case SIFR_GSSAPI_SERVICE_PRINCIPAL:
+    case SIFR_GSSAPI_PLAINTEXT:
+    case SIFR_GSSAPI_PRINCIPAL_NAMETYPE:
+    case SIFR_GSSAPI_SERVICE_PRINCIPAL_NAMETYPE: return give_gssapi(o, option, value, size);
     case SIFR_ZAP_DOMAIN: return give_bytes(&o->zap_domain, value, size);
     case SIFR_ZAP_ENFORCE_DOMAIN: return give_int(o->zap_enforce, value, size);
     case SIFR_BACKLOG: return give_int(o->backlog < 0 ? 100 : o->backlog, value, size);

@@ -52,6 +52,9 @@ struct sf_options {
     struct sf_bytes socks_proxy, socks_user, socks_password; /* with a 0 behind */
     struct sf_bytes filters, uids, gids, pids;               /* arrays of struct sf_filter, uid_t ... */
     struct sf_bytes plain_user, zap_domain;                  /* with a 0 behind */
+    struct sf_bytes gss_principal, gss_service;              /* likewise */
+    uint8_t gss_principal_type, gss_service_type;            /* SIFR_GSSAPI_NT_.. */
+    bool gss_plaintext;
     struct sf_secrets *secrets; /* owns, or NULL: all zeroes */
     uint8_t mechanism;          /* SIFR_NULL.. */
     bool as_server;             /* of the mechanism */

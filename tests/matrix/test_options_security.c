@@ -1,5 +1,7 @@
-/* How options choose a mechanism, and what the keys of CURVE open. */
+/* How options choose a mechanism, what the keys of CURVE open, and whose tickets GSSAPI shows to whom. */
 #include "support.h"
+
+#include "realm.h"
 
 /* ---- The choice -------------------------------------------------------------------------------------------------------- */
 
@@ -212,15 +214,67 @@ START_TEST(the_longest_properties_and_name_go_with_keys)
 }
 END_TEST
 
+/* ---- GSSAPI -------------------------------------------------------------------------------------------------------------- */
+
+static bool with_realm;
+
+static void set_up_realm(void)
+{
+    const char *why = sifr_has("gssapi") ? open_realm() : "the library was built without GSSAPI";
+
+    with_realm = !why;
+    if (why)
+        printf("without tickets: %s\n", why);
+    fflush(stdout);
+}
+
+/* Both names as principals, or the service by what it is and where; with all sealed, or nothing. */
+START_TEST(a_ticket_is_shown_to_whom_and_by_whom_the_options_name)
+{
+    sifr_socket_t *pull = new_socket(SIFR_PULL), *push = new_socket(SIFR_PUSH), *other = new_socket(SIFR_PUSH);
+    int kind = _i & 1 ? SIFR_GSSAPI_NT_KRB5_PRINCIPAL : SIFR_GSSAPI_NT_HOSTBASED;
+    const char *name = _i & 1 ? "zmq/localhost@" REALM : "zmq@localhost";
+    struct endpoint e;
+
+    if (!with_realm)
+        return;
+    set_int(pull, SIFR_GSSAPI_SERVER, 1);
+    if (!getenv("MATRIX_LIBZMQ")) /* which has to have a ticket then */
+        set_text(pull, SIFR_GSSAPI_PRINCIPAL, name);
+    set_int(pull, SIFR_GSSAPI_PRINCIPAL_NAMETYPE, kind);
+    set_int(pull, SIFR_GSSAPI_PLAINTEXT, _i >> 1);
+    e = bind_fresh(pull, TCP);
+    for (int i = 0; i < 2; i++) { /* the other has no ticket of that name */
+        sifr_socket_t *s = i ? push : other;
+
+        set_text(s, SIFR_GSSAPI_SERVICE_PRINCIPAL, name);
+        set_int(s, SIFR_GSSAPI_SERVICE_PRINCIPAL_NAMETYPE, kind);
+        set_text(s, SIFR_GSSAPI_PRINCIPAL, i ? "client" : "stranger");
+        set_int(s, SIFR_GSSAPI_PRINCIPAL_NAMETYPE, SIFR_GSSAPI_NT_USER_NAME);
+        set_int(s, SIFR_GSSAPI_PLAINTEXT, _i >> 1);
+        set_int(s, SIFR_IMMEDIATE, 1);
+        connect_to(s, &e);
+    }
+    send_text(push, "who I am", 0);
+    recv_text(pull, "who I am", false);
+    ck_assert(!writable_within(other, 50));
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("matrix/options_security");
     TCase *c = new_case(s, "mechanisms");
+    int status;
 
     tcase_add_loop_test(c, the_last_that_is_set_chooses_the_mechanism, SIFR_PAIR, SIFR_CHANNEL + 1);
     tcase_add_test(c, a_choice_that_fails_changes_nothing);
     tcase_add_loop_test(c, a_client_with_the_servers_key_comes_in_and_no_other, 0, INPROC);
     tcase_add_loop_test(c, mechanism_and_role_are_those_of_the_bind, 0, INPROC);
     tcase_add_test(c, the_longest_properties_and_name_go_with_keys);
-    return run_suite(s);
+    tcase_add_loop_test(c, a_ticket_is_shown_to_whom_and_by_whom_the_options_name, 0, 4);
+    set_up_realm();
+    status = run_suite(s);
+    close_realm();
+    return status;
 }
