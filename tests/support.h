@@ -29,6 +29,13 @@ enum {
     SOCKETS_MAX = 512,
 };
 
+/* Sanitizers make it slow: only some of many cases are tried then. */
+#if defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__
+enum { SLOW = 1 };
+#else
+enum { SLOW = 0 };
+#endif
+
 #define COUNT(array) ((int)(sizeof(array) / sizeof *(array)))
 
 /* The call returns -1 with this errno. */

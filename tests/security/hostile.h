@@ -16,13 +16,6 @@
 #define PROTOCOL(name) SIFR_PROTOCOL_ERROR_##name
 #define BYTES(text) "" text, sizeof text - 1
 
-/* Sanitizers make it slow: only some of many cases are tried then. */
-#if defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__
-enum { SLOW = 1 };
-#else
-enum { SLOW = 0 };
-#endif
-
 enum { KEY = 32, FRAME_ROOM = 8192 };
 
 /* ---- Keys, and who may come in ----------------------------------------------------------------------------------- */

@@ -173,6 +173,83 @@ START_TEST(without_curve_its_options_are_unknown)
 }
 END_TEST
 
+static const int gssapi_numbers[] = {SIFR_GSSAPI_PLAINTEXT, SIFR_GSSAPI_PRINCIPAL_NAMETYPE,
+                                     SIFR_GSSAPI_SERVICE_PRINCIPAL_NAMETYPE};
+static const int gssapi_names[] = {SIFR_GSSAPI_PRINCIPAL, SIFR_GSSAPI_SERVICE_PRINCIPAL};
+
+START_TEST(gssapi_is_chosen_by_its_options)
+{
+    sifr_socket_t *s = new_socket(SIFR_DEALER);
+    char long_text[257];
+
+    if (!sifr_has("gssapi"))
+        return;
+    memset(long_text, 'x', sizeof long_text);
+    ck_assert_int_eq(get_int(s, SIFR_GSSAPI_SERVER), 0);
+    for (int i = 0; i < COUNT(gssapi_numbers); i++) { /* these leave it as it is */
+        int most = gssapi_numbers[i] == SIFR_GSSAPI_PLAINTEXT ? 1 : 2;
+
+        ck_assert_int_eq(get_int(s, gssapi_numbers[i]), 0);
+        set_int(s, gssapi_numbers[i], most);
+        ck_assert_int_eq(get_int(s, gssapi_numbers[i]), most);
+        ck_fails(sifr_setsockopt(s, gssapi_numbers[i], &(int){most + 1}, sizeof(int)), EINVAL);
+        ck_fails(sifr_setsockopt(s, gssapi_numbers[i], &(int){-1}, sizeof(int)), EINVAL);
+        ck_fails(sifr_setsockopt(s, gssapi_numbers[i], &(char){1}, 1), EINVAL);
+        ck_assert_int_eq(get_int(s, gssapi_numbers[i]), most);
+    }
+    expect_mechanism(s, SIFR_NULL, false, false);
+    for (int i = 0; i < COUNT(gssapi_names); i++) {
+        get_text(s, gssapi_names[i], "");
+        ck_fails(sifr_setsockopt(s, gssapi_names[i], "", 0), EINVAL);
+        ck_fails(sifr_setsockopt(s, gssapi_names[i], NULL, 0), EINVAL);
+        ck_fails(sifr_setsockopt(s, gssapi_names[i], long_text, 256), EINVAL);
+        expect_mechanism(s, SIFR_NULL, false, false);
+    }
+    set_text(s, SIFR_GSSAPI_PRINCIPAL, "me");
+    expect_mechanism(s, SIFR_GSSAPI, false, false);
+    get_text(s, SIFR_GSSAPI_PRINCIPAL, "me");
+    set_int(s, SIFR_GSSAPI_SERVER, 1);
+    set_text(s, SIFR_GSSAPI_PRINCIPAL, "again");
+    ck_assert_int_eq(get_int(s, SIFR_GSSAPI_SERVER), 1);
+    set_text(s, SIFR_GSSAPI_SERVICE_PRINCIPAL, "you");
+    ck_assert_int_eq(get_int(s, SIFR_GSSAPI_SERVER), 0);
+    set_int(s, SIFR_PLAIN_SERVER, 1);
+    expect_mechanism(s, SIFR_PLAIN, true, false);
+    ck_assert_int_eq(get_int(s, SIFR_GSSAPI_SERVER), 0);
+    set_int(s, SIFR_GSSAPI_SERVER, 0);
+    expect_mechanism(s, SIFR_GSSAPI, false, false);
+    get_text(s, SIFR_GSSAPI_PRINCIPAL, "again");
+    get_text(s, SIFR_GSSAPI_SERVICE_PRINCIPAL, "you");
+    ck_fails(sifr_setsockopt(s, SIFR_GSSAPI_SERVER, &(int){2}, sizeof(int)), EINVAL);
+}
+END_TEST
+
+START_TEST(without_gssapi_its_options_are_unknown)
+{
+    sifr_socket_t *s = new_socket(SIFR_DEALER);
+    char text[300];
+    size_t size = sizeof text;
+    int on = 1;
+
+    if (sifr_has("gssapi"))
+        return;
+    for (int i = 0; i < COUNT(gssapi_numbers); i++) {
+        ck_fails(sifr_setsockopt(s, gssapi_numbers[i], &on, sizeof on), EINVAL);
+        size = sizeof on;
+        ck_fails(sifr_getsockopt(s, gssapi_numbers[i], &on, &size), EINVAL);
+    }
+    for (int i = 0; i < COUNT(gssapi_names); i++) {
+        size = sizeof text;
+        ck_fails(sifr_setsockopt(s, gssapi_names[i], "x", 1), EINVAL);
+        ck_fails(sifr_getsockopt(s, gssapi_names[i], text, &size), EINVAL);
+    }
+    ck_fails(sifr_setsockopt(s, SIFR_GSSAPI_SERVER, &on, sizeof on), EINVAL);
+    size = sizeof on;
+    ck_fails(sifr_getsockopt(s, SIFR_GSSAPI_SERVER, &on, &size), EINVAL);
+    ck_assert_int_eq(get_int(s, SIFR_MECHANISM), SIFR_NULL);
+}
+END_TEST
+
 START_TEST(domains_are_texts_that_stay)
 {
     sifr_socket_t *s = new_socket(SIFR_DEALER);
@@ -246,6 +323,8 @@ int main(void)
     tcase_add_test(c, curve_is_chosen_by_its_options);
     tcase_add_test(c, keys_are_octets_or_text);
     tcase_add_test(c, without_curve_its_options_are_unknown);
+    tcase_add_test(c, gssapi_is_chosen_by_its_options);
+    tcase_add_test(c, without_gssapi_its_options_are_unknown);
     tcase_add_test(c, domains_are_texts_that_stay);
     tcase_add_test(c, what_was_bound_keeps_its_mechanism);
     tcase_add_test(c, inproc_is_never_checked);
