@@ -29,7 +29,12 @@
 enum {
     NUMBER = 4,
     LEAD = 8 + NUMBER, /* of a sealed frame, before the wrap token */
-    COMMAND_MOST = 65536, /* tokens tell of all groups that a user is in, where directories are large */
+    /*
+     * Of a frame with a token, which tells of all groups that its user is in: Windows lets one
+     * have 48000 octets (MaxTokenSize), and others do not make larger ones.
+     */
+    COMMAND_MOST = 49152,
+    READY_MOST = 4096, /* as with other mechanisms */
     SIZE_MOST = INT32_MAX - COMMAND_MOST, /* libkrb5 counts in 32 bits */
 };
 
@@ -419,6 +424,8 @@ static int hear_ready(struct sf_security *s, uint8_t *body, size_t n)
     if (!sf_security_is(body, n, "READY", &data, &size))
         return s->own->server ? sf_security_unexpected(s, body, n)
                               : sf_security_refused(s, body, n);
+    if (size > READY_MOST)
+        return sf_security_refuse(s, SIFR_PROTOCOL_ERROR_ZMTP_MALFORMED_COMMAND_READY);
     s->has_metadata = true;
     s->metadata = (struct sf_octets){data, size};
     if (s->own->server)

@@ -62,8 +62,11 @@ enum {
 /* Datagrams: who unbinds waits, and what the system does not take soon it will not take. */
 enum { SF_LINGER_DATAGRAMS_MS = 100 };
 
-/* Bytes before traffic: room for what most say, and what input may grow to where the mechanism wants no more. */
-enum { SF_SHAKE_IN = 256, SF_SHAKE_OUT = 128, SF_SHAKE_MAX = 4096 };
+/*
+ * Bytes before traffic: room for what most say, and what input may grow to. Where the mechanism needs more there is so
+ * much more for all of a context together: whoever they are, many of them cost little more than that.
+ */
+enum { SF_SHAKE_IN = 256, SF_SHAKE_OUT = 128, SF_SHAKE_MAX = 4096, SF_SHAKE_LARGE = 1 << 20 };
 
 /* Only while shaking hands; of the loop's slabs. */
 struct sf_shake {
@@ -77,6 +80,7 @@ struct sf_shake {
     size_t n_granted;
     uint8_t *in;       /* in_first, or owns */
     size_t n_in, in_room, in_most;
+    size_t large;      /* of sf_ctx.large_shakes, until the handshake is over */
     uint8_t *out;      /* our command; out_first, or owns */
     size_t n_out, out_at;
     bool failed; /* flush, then close and stop */

@@ -46,6 +46,7 @@ struct sifr_ctx {
     struct sf_list pending;  /* struct sf_link.pending: inproc connects unbound; owns orphans */
     struct sf_list zaps;     /* struct sf_zap_asker.node: the loops that have asked a ZAP handler; owns */
 
+    _Atomic size_t large_shakes; /* octets that handshakes have beyond SF_SHAKE_MAX each */
     _Atomic int terminating; /* shutdown was called */
     _Atomic long alive;      /* sockets, connections and listeners that term waits for */
     struct sf_bell quiet;    /* rung when `alive` falls to 0 */

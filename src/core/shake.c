@@ -58,6 +58,8 @@ void sf_shake_free(struct sf_shake *k, struct sf_loop *l)
     sf_free(k->granted);
     free_bytes(k->in, k->in_room, k->in_first);
     free_bytes(k->out, k->n_out, k->out_first);
+    if (k->large)
+        atomic_fetch_sub(&k->conn->socket->ctx->large_shakes, k->large);
     sf_slab_free(sf_loop_slabs(l), k);
 }
 
@@ -75,12 +77,28 @@ static int set_in_room(struct sf_shake *k, size_t room)
     return 0;
 }
 
+/* Takes what a room beyond that of most handshakes needs from what there is for all. 0 or -ENOMEM. */
+static int reserve(struct sf_shake *k, size_t room)
+{
+    _Atomic size_t *all = &k->conn->socket->ctx->large_shakes;
+    size_t more = room > SF_SHAKE_MAX + k->large ? room - SF_SHAKE_MAX - k->large : 0;
+
+    if (more && atomic_fetch_add(all, more) > SF_SHAKE_LARGE - more) {
+        atomic_fetch_sub(all, more);
+        return -ENOMEM;
+    }
+    k->large += more;
+    return 0;
+}
+
 /* More room for input. 0, -ENOMEM, or -EPROTO: there is none. */
 static int grow_in(struct sf_shake *k)
 {
+    size_t room = k->in_room < k->in_most / 4 ? 4 * k->in_room : k->in_most;
+
     if (k->in_room >= k->in_most)
         return -EPROTO;
-    return set_in_room(k, k->in_room < k->in_most / 4 ? 4 * k->in_room : k->in_most);
+    return reserve(k, room) ? -ENOMEM : set_in_room(k, room);
 }
 
 /*

@@ -86,25 +86,44 @@ static inline sifr_socket_t *watch(sifr_socket_t *s)
     return monitor;
 }
 
+/* The next event, whatever it is. */
+static inline int recv_event(int line, sifr_socket_t *monitor, const char *name, uint32_t *value)
+{
+    uint8_t head[16];
+    uint16_t event;
+    int size = sifr_recv(monitor, head, sizeof head, 0);
+
+    ck_assert_msg(size == 6, "line %d: no %s: errno %d (%s)", line, name, errno, strerror(errno));
+    memcpy(&event, head, 2);
+    memcpy(value, head + 2, 4);
+    ck_assert_int_ge(sifr_recv(monitor, NULL, 0, 0), 0); /* the endpoint */
+    return event;
+}
+
 #define expect(monitor, name) expect_at(__LINE__, monitor, SIFR_EVENT_##name, #name)
 
 /* The next event is this one. Returns its value. */
 static inline uint32_t expect_at(int line, sifr_socket_t *monitor, int number, const char *name)
 {
-    uint8_t head[16];
-    uint16_t event;
     uint32_t value;
-    int size = sifr_recv(monitor, head, sizeof head, 0);
+    int event = recv_event(line, monitor, name, &value);
 
-    ck_assert_msg(size == 6, "line %d: no %s: errno %d (%s)", line, name, errno, strerror(errno));
-    memcpy(&event, head, 2);
-    memcpy(&value, head + 2, 4);
-    ck_assert_int_ge(sifr_recv(monitor, NULL, 0, 0), 0); /* the endpoint */
     ck_assert_msg(event == number, "line %d: event 0x%x (value 0x%x) instead of %s", line, event, value, name);
     return value;
 }
 
 #define expect_value(monitor, name, value) ck_assert_uint_eq(expect(monitor, name), value)
+
+#define await(monitor, name, value) await_at(__LINE__, monitor, SIFR_EVENT_##name, #name, value)
+
+/* This event comes, perhaps after others. */
+static inline void await_at(int line, sifr_socket_t *monitor, int number, const char *name, uint32_t value)
+{
+    uint32_t got;
+
+    while (recv_event(line, monitor, name, &got) != number || got != value)
+        ;
+}
 
 /* It goes on trying: the events of another attempt that ends the same way would follow. */
 static inline void expect_retry(sifr_socket_t *monitor)
