@@ -27,6 +27,7 @@ const char *__lsan_default_suppressions(void)
 
 static struct {
     char folder[64];
+    int port;
     pid_t kdc;
 } realm;
 
@@ -144,13 +145,20 @@ static inline bool realm_listens(int port)
     return false;
 }
 
-static inline void realm_files(int port)
+/* What programs are told of it: where the KDC is, and lines of [libdefaults]. */
+static inline void realm_config(const char *name, int port, const char *more)
 {
-    realm_file("krb5.conf",
+    realm_file(name,
                "[libdefaults]\n default_realm = " REALM "\n dns_lookup_kdc = false\n dns_lookup_realm = false\n"
                " dns_canonicalize_hostname = false\n rdns = false\n udp_preference_limit = 1\n"
+               " allow_weak_crypto = true\n allow_rc4 = true\n allow_des3 = true\n%s" /* to be refused by us */
                "[realms]\n " REALM " = {\n  kdc = 127.0.0.1:%d\n }\n[domain_realm]\n localhost = " REALM "\n",
-               port);
+               more, port);
+}
+
+static inline void realm_files(int port)
+{
+    realm_config("krb5.conf", port, "");
     realm_file("kdc.conf",
                "[kdcdefaults]\n kdc_listen = 127.0.0.1:%d\n kdc_tcp_listen = 127.0.0.1:%d\n"
                "[realms]\n " REALM " = {\n  database_name = %s/db\n  key_stash_file = %s/stash\n  acl_file = %s/acl\n"
@@ -160,7 +168,7 @@ static inline void realm_files(int port)
 
 static inline bool start_kdc(void)
 {
-    int port = realm_port();
+    int port = realm.port = realm_port();
 
     realm_files(port);
     realm.kdc = realm_spawn((char *const[]){(char *)find_program("krb5kdc"), "-n", NULL});
@@ -175,8 +183,8 @@ static inline void realm_env(const char *name, const char *format)
     setenv(name, value, 1);
 }
 
-/* From now on the client has no ticket but the one for the KDC. */
-static inline bool new_tickets(void)
+/* From now on `client` is who we are, and has no ticket but the one for the KDC. */
+static inline bool new_tickets_of(const char *client)
 {
     static int count;
     char name[32], path[128];
@@ -185,16 +193,22 @@ static inline bool new_tickets(void)
     snprintf(path, sizeof path, "FILE:%s/%s", realm.folder, name);
     setenv("KRB5CCNAME", path, 1);
     snprintf(path, sizeof path, "%s/keys", realm.folder);
-    return realm_run((char *)find_program("kinit"), "-k", "-t", path, "client");
+    return realm_run((char *)find_program("kinit"), "-k", "-t", path, (char *)client);
+}
+
+static inline bool new_tickets(void)
+{
+    return new_tickets_of("client");
 }
 
 /*
- * Makes it: zmq@localhost serves, client has a ticket; "sealed" and "camellia" serve with other kinds of keys.
+ * Makes it: zmq@localhost serves, client has a ticket; "sealed" and "camellia" serve with other kinds of keys, and
+ * "weak" has keys alone that nobody should use any more.
  * All of them are in the keytab. NULL, or why it cannot be.
  */
 static inline const char *open_realm(void)
 {
-    char keys[128], query[256];
+    char keys[128], query[320];
 
     if (!*find_program("krb5kdc") || !*find_program("kdb5_util") || !*find_program("kadmin.local") ||
         !*find_program("kinit"))
@@ -210,12 +224,18 @@ static inline const char *open_realm(void)
     realm_files(0);
     if (!realm_run((char *)find_program("kdb5_util"), "create", "-s", "-r", REALM, "-P", "master"))
         return "kdb5_util failed";
-    snprintf(query, sizeof query, "ktadd -norandkey -k %s client zmq/localhost sealed/localhost camellia/localhost",
+    snprintf(query, sizeof query, "ktadd -norandkey -k %s client zmq/localhost sealed/localhost camellia/localhost"
+             " weak weak/localhost",
              keys);
     if (!realm_ask("addprinc -randkey client") || !realm_ask("addprinc -randkey zmq/localhost") ||
         !realm_ask("addprinc -randkey stranger") ||
         !realm_ask("addprinc -randkey -e aes256-cts-hmac-sha384-192:normal sealed/localhost") ||
-        !realm_ask("addprinc -randkey -e camellia128-cts-cmac:normal camellia/localhost") || !realm_ask(query))
+        !realm_ask("addprinc -randkey -e camellia128-cts-cmac:normal camellia/localhost") ||
+        !realm_ask("addprinc -randkey -e arcfour-hmac:normal,des3-cbc-sha1:normal weak") ||
+        !realm_ask("addprinc -randkey -e arcfour-hmac:normal,des3-cbc-sha1:normal weak/localhost") ||
+        !realm_ask("setstr krbtgt/" REALM " session_enctypes \"aes256-cts arcfour-hmac des3-cbc-sha1\"") ||
+        !realm_ask("setstr weak/localhost session_enctypes \"arcfour-hmac des3-cbc-sha1\"") ||
+        !realm_ask(query))
         return "kadmin.local failed";
     for (int i = 0; i < 5 && !start_kdc(); i++) /* the port may have been taken in between */
         realm.kdc = 0;

@@ -210,6 +210,28 @@ START_TEST(topics_of_newer_peers_are_subscriptions)
 }
 END_TEST
 
+/* With those what sealing adds depends on what is sealed, and it is no good besides. */
+START_TEST(keys_of_kinds_that_are_broken_are_refused)
+{
+    static const char *const kinds[] = {"arcfour-hmac", "des3-cbc-sha1 arcfour-hmac"};
+    uint8_t body[ROOM];
+    char line[128];
+    size_t n;
+    int err;
+
+    snprintf(line, sizeof line, " permitted_enctypes = %s\n", kinds[_i]);
+    realm_config("weak.conf", realm.port, line);
+    realm_env("KRB5_CONFIG", "%s/weak.conf");
+    if (!new_tickets_of("weak"))
+        return; /* of a version that has none of these left */
+    begin_sides("weak@localhost");
+    n = shake_until(TICKET, body);
+    err = hear(&sides[SERVER], body, n);
+    ck_assert_int_eq(err, -EPROTO);
+    end_sides();
+}
+END_TEST
+
 START_TEST(metadata_is_no_larger_than_with_other_mechanisms)
 {
     static uint8_t extra[5000] = "\7X-Large\0\0";
@@ -901,6 +923,7 @@ static Suite *suite_of_realm(void)
 
     add_all(c, two_sides_come_to_terms_whatever_the_kind_of_keys, 3);
     tcase_add_test(c, topics_of_newer_peers_are_subscriptions);
+    add_all(c, keys_of_kinds_that_are_broken_are_refused, 2);
     tcase_add_test(c, metadata_is_no_larger_than_with_other_mechanisms);
     tcase_add_loop_test(c, no_command_survives_a_change, TICKET, NOTHING);
     tcase_add_loop_test(c, no_command_survives_a_change, SERVERS_READY, COMMANDS);
