@@ -18,6 +18,7 @@
 #include "security/security.h"
 #include "base/alloc.h"
 #include "base/secret.h"
+#include "security/guest.h"
 
 #include <errno.h>
 #include <gssapi/gssapi.h>
@@ -76,17 +77,20 @@ static size_t get32(const uint8_t *from)
     return (size_t)from[0] << 24 | (size_t)from[1] << 16 | (size_t)from[2] << 8 | from[3];
 }
 
-/* What the handshake needs and traffic does not. */
+/* What the handshake needs and traffic does not. When the process ends it goes with it. */
 static void forget_handshake(struct gssapi *g)
 {
     OM_uint32 minor;
 
+    sf_free(g->heard);
+    g->heard = NULL;
+    if (!sf_guest_enter())
+        return;
     gss_release_cred(&minor, &g->own);
     gss_release_name(&minor, &g->service);
     gss_release_buffer(&minor, &g->told);
     gss_release_buffer(&minor, &g->name);
-    sf_free(g->heard);
-    g->heard = NULL;
+    sf_guest_leave();
 }
 
 static void fini(void *keys)
@@ -95,7 +99,10 @@ static void fini(void *keys)
     OM_uint32 minor;
 
     forget_handshake(g);
+    if (!sf_guest_enter())
+        return;
     gss_delete_sec_context(&minor, &g->context, GSS_C_NO_BUFFER);
+    sf_guest_leave();
 }
 
 static int begin(struct sf_security *s)
@@ -219,9 +226,16 @@ static bool measure(struct gssapi *g)
     return true;
 }
 
-static void work(void *keys, const struct sf_credentials *own)
+struct step {
+    struct gssapi *g;
+    const struct sf_credentials *own;
+};
+
+/* One step of either side. Its thread may be stopped in here for ever (guest.h). */
+static void take_step(void *arg)
 {
-    struct gssapi *g = keys;
+    struct gssapi *g = ((struct step *)arg)->g;
+    const struct sf_credentials *own = ((struct step *)arg)->own;
     gss_buffer_desc heard = {g->n_heard, g->heard};
     OM_uint32 major;
 
@@ -236,6 +250,14 @@ static void work(void *keys, const struct sf_credentials *own)
     else if (g->complete && ((g->granted & wanted(own)) != wanted(own) ||
                              (!own->plaintext && !measure(g))))
         g->failed = THEIRS;
+}
+
+static void work(void *keys, const struct sf_credentials *own)
+{
+    struct gssapi *g = keys;
+
+    if (!sf_guest_stay(take_step, &(struct step){g, own}))
+        g->failed = OURS;
     sf_free(g->heard);
     g->heard = NULL;
 }
@@ -269,15 +291,18 @@ static uint8_t *inside(const struct gssapi *g, uint8_t *body)
 static int wrap(struct gssapi *g, uint8_t *to, size_t n)
 {
     gss_iov_buffer_desc v[BUFFERS];
-    OM_uint32 minor;
+    OM_uint32 major, minor;
     int sealed = 0;
 
     memcpy(to, "\7MESSAGE", 8);
     put32(to + 8, g->head + n + g->tail);
     lay_out(v, to + LEAD, g->head, n, g->tail);
-    if (gss_wrap_iov(&minor, g->context, 1, GSS_C_QOP_DEFAULT, &sealed, v, BUFFERS) !=
-            GSS_S_COMPLETE ||
-        !sealed || v[HEAD].buffer.length != g->head || v[TAIL].buffer.length != g->tail)
+    if (!sf_guest_enter())
+        return -EPROTO;
+    major = gss_wrap_iov(&minor, g->context, 1, GSS_C_QOP_DEFAULT, &sealed, v, BUFFERS);
+    sf_guest_leave();
+    if (major != GSS_S_COMPLETE || !sealed || v[HEAD].buffer.length != g->head ||
+        v[TAIL].buffer.length != g->tail)
         return -EPROTO;
     return 0;
 }
@@ -294,7 +319,7 @@ static int unwrap(struct gssapi *g, struct sf_octets *out, uint8_t *body, size_t
     gss_iov_buffer_desc v[2] = {{GSS_IOV_BUFFER_TYPE_STREAM, {0, NULL}},
                                 {GSS_IOV_BUFFER_TYPE_DATA, {0, NULL}}};
     const uint8_t *at;
-    OM_uint32 minor;
+    OM_uint32 major, minor;
     int sealed = 0;
     size_t size;
 
@@ -303,8 +328,12 @@ static int unwrap(struct gssapi *g, struct sf_octets *out, uint8_t *body, size_t
     if (n < LEAD + g->head + 1 + g->tail || n > SIZE_MOST || get32(body + 8) != n - LEAD)
         return refuse(error, SIFR_PROTOCOL_ERROR_ZMTP_MALFORMED_COMMAND_MESSAGE);
     v[0].buffer = (gss_buffer_desc){n - LEAD, body + LEAD};
+    if (!sf_guest_enter())
+        return refuse(error, SIFR_PROTOCOL_ERROR_ZMTP_CRYPTOGRAPHIC);
+    major = gss_unwrap_iov(&minor, g->context, &sealed, NULL, v, 2);
+    sf_guest_leave();
     /* What is old, has come before or comes too early is told beside success: it is none here. */
-    if (gss_unwrap_iov(&minor, g->context, &sealed, NULL, v, 2) != GSS_S_COMPLETE || !sealed)
+    if (major != GSS_S_COMPLETE || !sealed)
         return refuse(error, SIFR_PROTOCOL_ERROR_ZMTP_CRYPTOGRAPHIC);
     at = v[1].buffer.value;
     size = v[1].buffer.length;
@@ -329,7 +358,11 @@ static int say_token(struct sf_security *s, uint8_t *to, size_t room)
         return size;
     put32(to + 9, n);
     memcpy(to + 9 + NUMBER, g->told.value, n);
-    gss_release_buffer(&minor, &g->told);
+    if (sf_guest_enter()) {
+        gss_release_buffer(&minor, &g->told);
+        sf_guest_leave();
+    }
+    g->told.length = 0; /* it has been said */
     s->turn = g->complete && !s->own->server ? SF_SECURITY_SAY : SF_SECURITY_HEAR;
     return size;
 }

@@ -7,6 +7,7 @@
 #include "wire/frame.h"
 #include "wire/handshake.h"
 
+#include <dlfcn.h>
 #include <pthread.h>
 #include <sys/ioctl.h>
 
@@ -275,7 +276,8 @@ START_TEST(no_command_survives_a_change)
             else
                 size++;
             broken[size] = 0;
-            ck_assert_msg(hear(hearer(_i), broken, size) == -EPROTO || (_i == TICKET && !cut), "octet %zu of %zu, cut %d", at, n, cut);
+            ck_assert_msg(hear(hearer(_i), broken, size) == -EPROTO || (_i == TICKET && !cut),
+                          "octet %zu of %zu, cut %d", at, n, cut);
             end_sides();
         }
     }
@@ -912,6 +914,170 @@ START_TEST(whoever_has_another_mechanism_is_refused)
 }
 END_TEST
 
+/* ---- The process ends ------------------------------------------------------------------------------------------- */
+
+/*
+ * Programs of their own: this one, which is told what it is to be in the midst of as it calls exit(). Libraries take
+ * their time to end then, so that a thread that is inside of one, or goes there, gets to notice.
+ */
+enum { WAITING_FOR_A_KDC, SHAKING_HANDS, TALKING, MIDSTS, OWN_STATUS = 7 };
+
+static bool ends_slowly;
+
+/* What libkrb5 does in its end. */
+__attribute__((visibility("default"))) int pthread_key_delete(pthread_key_t key);
+
+int pthread_key_delete(pthread_key_t key)
+{
+    int (*real)(pthread_key_t key);
+    void *found = dlsym(RTLD_NEXT, "pthread_key_delete");
+
+    memcpy(&real, &found, sizeof real);
+    if (ends_slowly && write(STDOUT_FILENO, "!", 1) == 1)
+        poll(NULL, 0, 200);
+    return real(key);
+}
+
+static void *drink(void *socket)
+{
+    while (sifr_recv(socket, NULL, 0, 0) >= 0)
+        ;
+    return NULL;
+}
+
+static void *pour(void *socket)
+{
+    while (sifr_send(socket, "again and again", 15, 0) >= 0)
+        ;
+    return NULL;
+}
+
+/* Both directions are as busy as they can be. */
+static void talk(void)
+{
+    sifr_socket_t *a, *b;
+
+    new_ticket_link(&a, SIFR_DEALER, &b, SIFR_DEALER, 0);
+    start_thread(pour, a);
+    start_thread(pour, b);
+    for (int i = 0; i < 1000; i++)
+        ck_assert_int_ge(sifr_recv(a, NULL, 0, 0), 0);
+    start_thread(drink, a);
+    start_thread(drink, b);
+}
+
+/* A server without keys sends everybody away, who come again at once. */
+static void shake_again_and_again(void)
+{
+    sifr_socket_t *server = new_socket(SIFR_PULL), *monitor = NULL;
+    struct endpoint e;
+    uint32_t value;
+
+    set_int(server, SIFR_GSSAPI_SERVER, 1);
+    set_text(server, SIFR_GSSAPI_PRINCIPAL, "nobody@localhost");
+    e = bind_fresh(server, TCP);
+    for (int i = 0; i < 6; i++) {
+        sifr_socket_t *client = new_socket(SIFR_PUSH);
+
+        trust(client);
+        set_int(client, SIFR_RECONNECT_IVL, 1);
+        monitor = watch(client);
+        connect_to(client, &e);
+    }
+    for (int i = 0; i < 40; i++)
+        recv_event(__LINE__, monitor, "event", &value);
+}
+
+static void wait_for_a_kdc(void)
+{
+    sifr_socket_t *server = new_socket(SIFR_PULL);
+    struct endpoint e;
+    char go;
+
+    serve(server);
+    e = bind_fresh(server, TCP);
+    for (int i = 0; i < 6; i++) {
+        sifr_socket_t *client = new_socket(SIFR_PUSH);
+
+        trust(client);
+        connect_to(client, &e);
+    }
+    ck_assert_int_eq(read(STDIN_FILENO, &go, 1), 1);
+}
+
+static int end_in_the_midst(int of)
+{
+    open_world();
+    if (of == WAITING_FOR_A_KDC)
+        wait_for_a_kdc();
+    else if (of == SHAKING_HANDS)
+        shake_again_and_again();
+    else
+        talk();
+    ends_slowly = true;
+    exit(OWN_STATUS);
+}
+
+static pid_t start_program(int of, int in, int out)
+{
+    extern char **environ;
+    char number[8], *argv[] = {(char[]){"/proc/self/exe"}, (char[]){"end"}, number, NULL};
+    posix_spawn_file_actions_t files;
+    pid_t pid;
+
+    snprintf(number, sizeof number, "%d", of);
+    ck_assert_int_eq(posix_spawn_file_actions_init(&files), 0);
+    ck_assert_int_eq(posix_spawn_file_actions_adddup2(&files, in, STDIN_FILENO), 0);
+    ck_assert_int_eq(posix_spawn_file_actions_adddup2(&files, out, STDOUT_FILENO), 0);
+    ck_assert_int_eq(posix_spawn(&pid, argv[0], &files, NULL, argv, environ), 0);
+    posix_spawn_file_actions_destroy(&files);
+    return pid;
+}
+
+/* One that is asked, and never answers. */
+static int silent_kdc(void)
+{
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof a;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    ck_assert_int_eq(bind(fd, (struct sockaddr *)&a, sizeof a), 0);
+    ck_assert_int_eq(listen(fd, 10), 0);
+    ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&a, &size), 0);
+    realm_config("silent.conf", ntohs(a.sin_port), "");
+    return fd;
+}
+
+START_TEST(whatever_is_done_in_libkrb5_a_process_ends_with_its_own_status)
+{
+    int in[2], out[2], kdc = silent_kdc(), asked = -1, status;
+    int64_t begun;
+    pid_t pid;
+    char byte;
+
+    ck_assert_int_eq(pipe2(in, O_CLOEXEC), 0);
+    ck_assert_int_eq(pipe2(out, O_CLOEXEC), 0);
+    ck_assert(new_tickets());
+    if (_i == WAITING_FOR_A_KDC)
+        realm_env("KRB5_CONFIG", "%s/silent.conf");
+    pid = start_program(_i, in[0], out[1]);
+    close(out[1]);
+    if (_i == WAITING_FOR_A_KDC)
+        asked = raw_accept(kdc);
+    begun = now_ms();
+    ck_assert_int_eq(write(in[1], "!", 1), 1);
+    ck_assert_msg(read(out[0], &byte, 1) == 1, "it was over before libkrb5 was");
+    close(asked); /* so who waits for it need not any more, at the worst time that there is */
+    close(kdc);
+    ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+    ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == OWN_STATUS, "status 0x%x", status);
+    ck_assert_int_lt(now_ms() - begun, 15000); /* libkrb5 waits for 27 s */
+    close(out[0]);
+    close(in[0]);
+    close(in[1]);
+}
+END_TEST
+
 /* ---- Running ---------------------------------------------------------------------------------------------------- */
 
 #define add_all(c, test, n) tcase_add_loop_test(c, test, 0, n)
@@ -957,11 +1123,16 @@ static Suite *suite_of_realm(void)
     tcase_add_loop_test(c, a_peer_may_go_at_any_step, 0, COMMANDS);
     add_all(c, a_false_server_gets_no_message, 3);
     add_all(c, whoever_has_another_mechanism_is_refused, 4);
+
+    c = new_bare_case(suite, "end of the process");
+    add_all(c, whatever_is_done_in_libkrb5_a_process_ends_with_its_own_status, MIDSTS);
     return suite;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    if (argc == 3 && strcmp(argv[1], "end") == 0)
+        return end_in_the_midst(atoi(argv[2]));
     return run_in_realm(suite_of_realm());
 }
 
