@@ -23,6 +23,7 @@ enum {
     FRUITLESS = 8,        /* looks in vain, then it goes back too */
     STREAK = 8,           /* sends in a row that make a stream, */
     STREAK_NS = 2000,     /* each so soon after the last one's end */
+    ROUND_NS = 400000,    /* from one to the next of a socket that is one of many, likewise */
     SPIN_NS = 20000,      /* how long a recv looks again before it sleeps */
     CROWDED_NS = 200000,  /* a yield that takes so long says that the core is wanted */
     SPIN_SKIP_MIN = 32,   /* waits that do not, after it was in vain twice */
@@ -95,6 +96,37 @@ static bool wrote_enough(struct sifr_socket *s)
     return s->wrote++ >= WRITE_MOST;
 }
 
+/*
+ * The calling thread's writes on all of its sockets since it last looked for what has come: who
+ * sends on one after the other, never twice in a row on any, leaves the writing to the loops as well,
+ * which take many messages at a time. The clock is asked only by who may be such a one.
+ */
+static _Thread_local struct {
+    unsigned row;
+    uint64_t end_ns; /* of the last one, once they are STREAK */
+} writes __attribute__((tls_model("initial-exec")));
+
+static bool writes_are_many(void)
+{
+    uint64_t now;
+
+    if (writes.row < STREAK)
+        return false;
+    now = sf_clock_ns();
+    if (now - writes.end_ns < STREAK_NS) {
+        writes.end_ns = now;
+        return true;
+    }
+    writes.row = 0;
+    return false;
+}
+
+static void wrote_again(void)
+{
+    if (++writes.row >= STREAK)
+        writes.end_ns = sf_clock_ns();
+}
+
 void sf_direct_sent(struct sf_link *l)
 {
     struct sifr_socket *s = l->socket;
@@ -124,7 +156,16 @@ void sf_direct_sent(struct sf_link *l)
         sf_conn_poke(c, SF_TODO_DRAIN);
         return;
     }
+    if (l->unflushed < SF_DIRECT_FLUSH && writes_are_many()) {
+        /* It comes round so soon that the loop is better off looking by itself. */
+        if (!fans_out && writes.end_ns - s->write_end_ns < ROUND_NS)
+            atomic_store(&c->streaming, 1);
+        s->write_end_ns = writes.end_ns;
+        sf_conn_poke(c, SF_TODO_DRAIN);
+        return;
+    }
     s->asked = write_out(c, l, true);
+    wrote_again();
     if (again)
         s->write_end_ns = sf_clock_ns();
 }
@@ -242,6 +283,7 @@ bool sf_direct_read(struct sifr_socket *s)
 
     s->lease_calls++;
     s->asked = false;
+    writes.row = 0;
     if (many) /* which have something; those with bytes read before need no look */
         poll(fds, (nfds_t)sf_lease_fds(s, fds), 0);
     SF_LIST_EACH(it, after, &s->leases) {

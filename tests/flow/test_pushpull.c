@@ -242,6 +242,31 @@ START_TEST(queued_messages_are_read_from_each_peer_in_turn)
 }
 END_TEST
 
+/* A thread that sends on one socket after the other soon leaves the writing to the loops. */
+START_TEST(who_sends_on_many_sockets_in_turn_is_heard_to_the_end)
+{
+    enum { SOCKETS = 20, ROUNDS = 300 };
+    sifr_socket_t *pull = new_socket(SIFR_PULL), *push[SOCKETS];
+    struct endpoint e = bind_fresh(pull, (enum transport)_i);
+    int due[SOCKETS] = {0};
+
+    for (int i = 0; i < SOCKETS; i++)
+        connect_to(push[i] = new_socket(SIFR_PUSH), &e);
+    for (int n = 0; n < ROUNDS; n++)
+        for (int i = 0; i < SOCKETS; i++) {
+            int place[2] = {i, n};
+
+            send_bytes(push[i], place, sizeof place, 0);
+        }
+    for (int n = 0; n < ROUNDS * SOCKETS; n++) {
+        int got[2];
+
+        ck_assert_int_eq(sifr_recv(pull, got, sizeof got, 0), sizeof got);
+        ck_assert_int_eq(got[1], due[got[0]]++);
+    }
+}
+END_TEST
+
 static atomic_bool flood_over;
 
 static void *flood(void *push)
@@ -877,6 +902,7 @@ int main(void)
     tcase_add_loop_test(c, a_bound_push_serves_its_peers_in_turn, 0, TRANSPORTS);
     tcase_add_test(c, a_full_peer_is_passed_over);
     tcase_add_test(c, queued_messages_are_read_from_each_peer_in_turn);
+    tcase_add_loop_test(c, who_sends_on_many_sockets_in_turn_is_heard_to_the_end, 0, TRANSPORTS);
     tcase_add_loop_test(c, a_flood_from_one_peer_does_not_drown_another, 0, TRANSPORTS);
     c = new_case(s, "marks");
     tcase_add_loop_test(c, inproc_marks_of_both_sides_add_up, 0, 2);
