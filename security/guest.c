@@ -34,8 +34,11 @@ static struct {
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
+static void open_house(void);
+
 bool sf_guest_enter(void)
 {
+    pthread_once(&once, open_house); /* or a child of a fork takes the parent's guests for its own */
     atomic_fetch_add(&house.inside, 1); /* before the look: either it is seen by who closes, or it sees that */
     if (!atomic_load(&house.over))
         return true;

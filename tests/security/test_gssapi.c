@@ -3,6 +3,7 @@
 
 #include "realm.h"
 
+#include "security/guest.h"
 #include "security/security.h"
 #include "wire/frame.h"
 #include "wire/handshake.h"
@@ -920,7 +921,7 @@ END_TEST
  * Programs of their own: this one, which is told what it is to be in the midst of as it calls exit(). Libraries take
  * their time to end then, so that a thread that is inside of one, or goes there, gets to notice.
  */
-enum { WAITING_FOR_A_KDC, SHAKING_HANDS, TALKING, MIDSTS, OWN_STATUS = 7 };
+enum { WAITING_FOR_A_KDC, SHAKING_HANDS, TALKING, MIDSTS, FORKING = MIDSTS, OWN_STATUS = 7 };
 
 static bool ends_slowly;
 
@@ -1005,8 +1006,27 @@ static void wait_for_a_kdc(void)
     ck_assert_int_eq(read(STDIN_FILENO, &go, 1), 1);
 }
 
+/* Somebody is inside, and nobody has been before: in the child nobody is. */
+static int fork_inside(void)
+{
+    pid_t pid;
+    int status;
+
+    if (!sf_guest_enter())
+        return EXIT_FAILURE;
+    pid = fork();
+    if (pid == 0)
+        exit(OWN_STATUS);
+    if (pid < 0 || waitpid(pid, &status, 0) != pid)
+        status = -1;
+    sf_guest_leave();
+    return WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_FAILURE;
+}
+
 static int end_in_the_midst(int of)
 {
+    if (of == FORKING)
+        return fork_inside();
     open_world();
     if (of == WAITING_FOR_A_KDC)
         wait_for_a_kdc();
@@ -1078,6 +1098,18 @@ START_TEST(whatever_is_done_in_libkrb5_a_process_ends_with_its_own_status)
 }
 END_TEST
 
+START_TEST(a_forked_child_does_not_wait_for_who_is_in_libkrb5)
+{
+    int64_t begun = now_ms();
+    pid_t pid = start_program(FORKING, STDIN_FILENO, STDOUT_FILENO);
+    int status;
+
+    ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+    ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == OWN_STATUS, "status 0x%x", status);
+    ck_assert_int_lt(now_ms() - begun, 9000); /* it would wait for 10 s */
+}
+END_TEST
+
 /* ---- Running ---------------------------------------------------------------------------------------------------- */
 
 #define add_all(c, test, n) tcase_add_loop_test(c, test, 0, n)
@@ -1126,6 +1158,7 @@ static Suite *suite_of_realm(void)
 
     c = new_bare_case(suite, "end of the process");
     add_all(c, whatever_is_done_in_libkrb5_a_process_ends_with_its_own_status, MIDSTS);
+    tcase_add_test(c, a_forked_child_does_not_wait_for_who_is_in_libkrb5);
     return suite;
 }
 
