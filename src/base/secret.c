@@ -3,18 +3,37 @@
 #include "base/park.h"
 #include "base/slab.h"
 
+#include <pthread.h>
 #include <stdint.h>
 
-static struct sf_lock lock; /* guards the other two; nothing else is taken under it */
+/* Guards the other two; nothing else is taken under it. Held around a fork. */
+static struct sf_lock lock;
 static struct sf_slabs pool;
 static size_t used;
 
+static void hold(void)
+{
+    sf_lock_take(&lock);
+}
+
+static void release(void)
+{
+    sf_lock_drop(&lock);
+}
+
+static void follow_forks(void)
+{
+    pthread_atfork(hold, release, release);
+}
+
 void *sf_secret_new(size_t size)
 {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
     void *p;
 
     if (size > SF_SECRET_MAX)
         return NULL;
+    pthread_once(&once, follow_forks);
     sf_lock_take(&lock);
     pool.secret = true;
     p = sf_slab_new(&pool, SF_SECRET_MAX);

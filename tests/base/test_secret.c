@@ -3,9 +3,14 @@
 #include "base/random.h"
 #include "quick_check.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 START_TEST(each_block_is_its_own_and_begins_as_zeroes)
 {
@@ -31,6 +36,38 @@ START_TEST(each_block_is_its_own_and_begins_as_zeroes)
         for (int i = 0; i < BLOCKS; i++)
             sf_secret_free(blocks[i]);
     }
+}
+END_TEST
+
+static _Atomic bool enough;
+
+static void *come_and_go(void *arg)
+{
+    while (!enough)
+        sf_secret_free(sf_secret_new(SF_SECRET_MAX));
+    return arg;
+}
+
+/* Others are in the midst of it in the parent, whom the child does not have. */
+START_TEST(a_forked_child_has_memory_for_keys_too)
+{
+    pthread_t thread;
+    int status;
+
+    ck_assert_int_eq(pthread_create(&thread, NULL, come_and_go, NULL), 0);
+    for (int i = 0; i < 100; i++) {
+        pid_t pid = fork();
+
+        ck_assert_int_ge(pid, 0);
+        if (pid == 0) {
+            alarm(10);
+            _exit(sf_secret_new(SF_SECRET_MAX) ? 0 : 1);
+        }
+        ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+        ck_assert_int_eq(status, 0);
+    }
+    enough = true;
+    ck_assert_int_eq(pthread_join(thread, NULL), 0);
 }
 END_TEST
 
@@ -91,6 +128,7 @@ int main(void)
     int failed;
 
     tcase_add_test(tcase, each_block_is_its_own_and_begins_as_zeroes);
+    tcase_add_test(tcase, a_forked_child_has_memory_for_keys_too);
     tcase_add_test(tcase, more_than_there_is_is_refused);
     tcase_add_test(tcase, what_is_wiped_is_zeroes);
     tcase_add_test(tcase, a_difference_anywhere_is_seen);
