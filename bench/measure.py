@@ -30,16 +30,18 @@ class Row:
     against     arguments of a second run of sifr, which takes the place of libzmq
     count       messages of a first run, from which the count of the others follows; None: not
                 scaled
+    lasts       how many times as long as others; where a queue is much memory, its first pages
+                are most of a short run
     """
 
     def __init__(self, group, name, program, args, metric="rate", less=False, must=None, aim=None,
                  raw=None, absolute=False, against=None, count=None, unit="/s", libs=None,
-                 repeat=None):
+                 repeat=None, lasts=1):
         self.group, self.name, self.program, self.metric = group, name, program, metric
         self.args, self.less, self.must, self.aim, self.raw = args, less, must, aim, raw
         self.absolute, self.against, self.count, self.unit = absolute, against, count, unit
         self.libs = libs or ["sifr", "zmq"] + (["raw"] if raw else [])
-        self.repeat = repeat
+        self.repeat, self.lasts = repeat, lasts
         self.values = {}   # library: values, one a repetition, None where it failed
         self.failed = {}   # library: why
 
@@ -60,7 +62,7 @@ def rows_of_targets(quick):
     for name, must in (("64 B", 2), ("1 KiB", 1.6), ("64 KiB", 1.8)):
         rows.append(Row("throughput tcp, CURVE", name, "throughput",
                         dict(size=SIZES[name], cores="apart", curve=1), must=must, raw=0.8,
-                        count=max(200, min(50000, (8 << 20) // SIZES[name]))))
+                        count=max(200, min(50000, (8 << 20) // SIZES[name])), lasts=4))
     for name, must in (("8 B", 1 / 5), ("64 B", 1 / 4), ("1 KiB", 1 / 2.5)):
         rows.append(Row("CPU per message tcp", name, "throughput",
                         dict(transport="tcp", size=SIZES[name], cores="apart"), "cpu_ns",
@@ -221,7 +223,7 @@ class Bench:
             return args
         key = (lib, row.program, tuple(args.items()))
         if key not in self.counts:
-            count = row.count
+            count, seconds = row.count, self.seconds * row.lasts
             for _ in range(2): # a short run is all beginning: the second knows better
                 begun = time.monotonic()
                 result = self.run(lib, row, dict(args, count=count))
@@ -230,11 +232,11 @@ class Bench:
                     took = count / result["rate"]
                 if row.program == "latency":
                     took = count * args["gap"] / args.get("burst", 1) / 1e6
-                if took > self.seconds / 2:
+                if took > seconds / 2:
                     break
-                count = int(count * min(100, self.seconds / max(took, 1e-4)))
-            count = int(count * min(100, self.seconds / max(took, 1e-4))) \
-                if took > self.seconds else count
+                count = int(count * min(100, seconds / max(took, 1e-4)))
+            count = int(count * min(100, seconds / max(took, 1e-4))) \
+                if took > seconds else count
             self.counts[key] = max(16, count)
         return dict(args, count=self.counts[key])
 
