@@ -468,8 +468,10 @@ static ssize_t unseal(void *keys, uint8_t *to, unsigned *flags, uint8_t *body, s
     first = size < FIRST ? size : FIRST;
     used = start(&pad, size, nonce, c->open_key);
     sf_poly1305_tag(tag, box, size, pad.bytes);
-    if (crypto_verify_16(tag, body + 8 + SHORT) != 0)
+    if (crypto_verify_16(tag, body + 8 + SHORT) != 0) {
+        sodium_memzero(pad.bytes, used);
         return refuse(error, SIFR_PROTOCOL_ERROR_ZMTP_CRYPTOGRAPHIC);
+    }
     *flags = box[0] ^ pad.bytes[KEY];
     for (size_t i = 1; i < first; i++)
         to[i - 1] = box[i] ^ pad.bytes[KEY + i];

@@ -547,6 +547,40 @@ START_TEST(a_client_is_told_error_and_a_server_is_not)
 }
 END_TEST
 
+static size_t wiped; /* octets (the linker brings the mechanism's calls here) */
+void __real_sodium_memzero(void *at, size_t n);
+void __wrap_sodium_memzero(void *at, size_t n);
+
+void __wrap_sodium_memzero(void *at, size_t n)
+{
+    wiped += n;
+    __real_sodium_memzero(at, n);
+}
+
+/* The peer chooses the nonce: what the stream for it would be is nobody's who comes to read our stack. */
+START_TEST(a_refused_frame_leaves_nothing_of_the_stream)
+{
+    static const size_t sizes[] = {0, 20, 200, 1000};
+    static const uint8_t data[1000];
+    uint8_t sealed[1000 + OVERHEAD], opened[1000];
+    unsigned flags;
+    uint32_t error;
+
+    new_sides();
+    shake();
+    for (int i = 0; i < 4; i++) {
+        size_t n = sizes[i], used = KEY + 1 + n < 512 ? KEY + 1 + n : 512;
+
+        ck_assert_int_eq(seal(&client, sealed, 0, data, n), 0);
+        sealed[n + OVERHEAD - 1] ^= 1;
+        wiped = 0;
+        ck_assert_int_eq(open_body(&server, opened, &flags, sealed, n + OVERHEAD, &error), -EPROTO);
+        ck_assert_uint_ge(wiped, used);
+    }
+    end_sides();
+}
+END_TEST
+
 START_TEST(a_changed_bit_anywhere_in_a_frame_is_seen)
 {
     uint8_t sealed[200], broken[200], opened[200];
@@ -890,6 +924,7 @@ int main(void)
     tcase_add_loop_test(c, keys_of_low_order_are_refused, 0, 3);
     tcase_add_test(c, a_client_is_told_error_and_a_server_is_not);
     tcase_add_test(c, a_changed_bit_anywhere_in_a_frame_is_seen);
+    tcase_add_test(c, a_refused_frame_leaves_nothing_of_the_stream);
     tcase_add_test(c, frames_may_be_lost_but_not_reordered_or_turned_back);
     suite_add_tcase(suite, c);
     c = tcase_create("recorded");
