@@ -153,8 +153,9 @@ static void traffic(struct side *sides, struct fuzz_input in, unsigned how, unsi
     copy = fuzz_rest(&in);
     err = m->open(sides[!from].s.keys, opened, &flags, copy, n, &error);
     free(copy);
-    CHECK(changed ? err == -EPROTO && error != 0 : err == 0);
-    CHECK(m->open(sides[!from].s.keys, opened, &flags, next, overhead + sizeof fine, &error) == 0);
+    CHECK(changed ? err == -EPROTO && error != 0 : err == (int)sizeof fine);
+    CHECK(m->open(sides[!from].s.keys, opened, &flags, next, overhead + sizeof fine, &error) ==
+          (int)sizeof fine);
     CHECK((flags & SF_SEAL_MORE) && memcmp(opened, fine, sizeof fine) == 0);
     CHECK(m->open(sides[!from].s.keys, opened, &flags, next, overhead + sizeof fine, &error) == -EPROTO);
     CHECK(error == SIFR_PROTOCOL_ERROR_ZMTP_INVALID_SEQUENCE);
