@@ -199,7 +199,7 @@ __attribute__((destructor)) static void close_house(void)
     struct guest *own = house.ready ? pthread_getspecific(house.key) : NULL;
 
     atomic_store(&house.over, true);
-    if (own) { /* who calls exit() is not in there */
+    if (own) { /* the thread that ends the process is not in there */
         pthread_setspecific(house.key, NULL);
         own->leaving = true;
         go(own);

@@ -6,8 +6,8 @@
 /*
  * Being inside of libkrb5. As a process exits that takes down what its functions
  * need, and makes the process abort if one is called then, or under way; threads
- * of ours may be in there whenever somebody calls exit(). So they go in as
- * guests: before libkrb5 ends, which is before any library ends that we need,
+ * of ours may be in there at any such moment. So they go in as guests: before
+ * libkrb5 ends, which is before any library ends that we need,
  * the exit waits until all have left, and nobody comes in again.
  *
  * Whose call waits for a server would keep the exit waiting for half a minute for
