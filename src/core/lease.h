@@ -65,7 +65,7 @@ SF_OFTEN bool sf_link_put_quick(struct sf_link *l, const void *data, size_t size
     struct sf_pipe *out = l->out;
 
     return !SF_RARE(l->peer.ended || l->member || out->conflate || !sf_pipe_surely_has_room(out) ||
-                    !sf_pipe_put_small(out, data, size));
+                    !sf_pipe_put_quick(out, data, size));
 }
 
 /*

@@ -206,7 +206,7 @@ int sf_peer_put(struct sf_peer *p, struct sf_msg *m, bool more)
     }
     if (l->member)
         sf_crowd_step_aside(l->member);
-    else if (!more && !l->out->conflate && sf_pipe_put_small(l->out, sf_msg_data(m), sf_msg_size(m)))
+    else if (!more && !l->out->conflate && sf_pipe_put_quick(l->out, sf_msg_data(m), sf_msg_size(m)))
         goto sent;
     err = sf_link_need_out(l);
     if (err == 0)
@@ -271,7 +271,7 @@ int sf_peer_get(struct sf_peer *p, struct sf_msg *m)
     struct sf_link *l = sf_link_of(p);
     bool brief = m->flags & SF_MSG_BRIEF, credit;
 
-    if ((brief ? sf_pipe_get_small(l->in, m, true) : sf_pipe_get_small(l->in, m, false)) >= 0) {
+    if ((brief ? sf_pipe_get_quick(l->in, m, true) : sf_pipe_get_quick(l->in, m, false)) >= 0) {
         sf_link_taken(l);
         return 0;
     }

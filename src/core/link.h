@@ -101,7 +101,7 @@ void sf_link_wake_reader(struct sf_link *l);
 /* The same for whoever fills the in-pipe: there is room. */
 void sf_link_wake_writer(struct sf_link *l);
 
-/* After sf_pipe_get_small from the in-pipe: does so if it is due. */
+/* After sf_pipe_get_quick from the in-pipe: does so if it is due. */
 void sf_link_taken(struct sf_link *l);
 
 /* Something that is not the crowd's is to stand in the out-pipe of a member next (crowd.c). */

@@ -1139,7 +1139,7 @@ SF_OFTEN int recv_quick(struct sifr_socket *s, struct sf_msg *m, bool brief)
 
     if (SF_RARE(!p))
         return -1;
-    size = sf_pipe_get_small(sf_link_of(p)->in, m, brief);
+    size = sf_pipe_get_quick(sf_link_of(p)->in, m, brief);
     if (!SF_RARE(size < 0))
         s->rcvmore = false;
     return size;

@@ -357,7 +357,7 @@ static inline bool sf_pipe_surely_has_room(const struct sf_pipe *p)
  * sf_pipe_put of a message of one frame into a chunk that has room, not for SIFR_CONFLATE, whose
  * chunks are the drainer's. False: nothing was done, sf_pipe_put is to do it.
  */
-SF_OFTEN bool sf_pipe_put_small(struct sf_pipe *p, const uint8_t *data, size_t size)
+SF_OFTEN bool sf_pipe_put_quick(struct sf_pipe *p, const uint8_t *data, size_t size)
 {
     struct sf_chunk *c = p->tail;
     uint32_t fill = p->fill;
@@ -397,7 +397,7 @@ SF_OFTEN bool sf_pipe_put_small(struct sf_pipe *p, const uint8_t *data, size_t s
  * references to both are as good for the next, and nothing has to be counted. What else a handle may
  * hold is not let go of here: that may run an application's free function.
  */
-SF_OFTEN int sf_pipe_get_small(struct sf_pipe *p, struct sf_msg *m, bool brief)
+SF_OFTEN int sf_pipe_get_quick(struct sf_pipe *p, struct sf_msg *m, bool brief)
 {
     struct sf_chunk *c = p->at.chunk;
     struct sf_owner *had;
