@@ -487,6 +487,7 @@ const struct sf_mechanism sf_mechanism_curve = {
     .number = SIFR_CURVE,
     .keys_size = sizeof(struct curve),
     .secure = true,
+    .prepare = sf_poly1305_prepare,
     .begin = begin,
     .say = say,
     .hear = hear,

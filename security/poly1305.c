@@ -3,7 +3,9 @@
  *
  * OpenSSL is there for this alone, and by itself: a library context of our own reads
  * no configuration, and outlives OPENSSL_cleanup, which the end of the program calls
- * while our threads still work. Whatever fails there, libsodium does.
+ * while our threads still work. They use what is there by then; what must not meet the
+ * cleanup, since it changes what all of OpenSSL shares, is done before. Whatever fails
+ * there, libsodium does.
  */
 #include "security/poly1305.h"
 #include "base/park.h"
@@ -14,6 +16,7 @@
 #ifdef SF_HAVE_OPENSSL
 #include <openssl/err.h>
 #include <openssl/evp.h>
+#include <pthread.h>
 #include <stdalign.h>
 
 enum {
@@ -24,61 +27,38 @@ enum {
 /* Where a tag is worked out. They are borrowed, so that connections need none of their own. */
 static struct desk {
     alignas(64) struct sf_lock lock; /* guards the other; only ever tried */
-    EVP_MAC_CTX *mac;                /* owns, for good; NULL: not yet there */
+    EVP_MAC_CTX *mac;                /* owns, for good */
 } desks[DESKS];
 
-static struct sf_lock looking; /* guards `looked`; only ever tried */
-static bool looked;
-static _Atomic(EVP_MAC *) method; /* owns, for good; NULL: not found */
+static _Atomic unsigned furnished; /* the desks from the first on that have a `mac`, for good */
 
-/* OpenSSL's Poly1305, or NULL. */
-static EVP_MAC *find(void)
+static void furnish(void)
 {
-    EVP_MAC *m = atomic_load_explicit(&method, memory_order_acquire);
-
-    if (m || !sf_lock_try(&looking))
-        return m;
-    if (!looked) {
-        OSSL_LIB_CTX *own = OSSL_LIB_CTX_new();
-
-        looked = true;
-        m = own ? EVP_MAC_fetch(own, "POLY1305", NULL) : NULL;
-        if (!m)
-            OSSL_LIB_CTX_free(own);
-        atomic_store_explicit(&method, m, memory_order_release);
-    }
-    sf_lock_drop(&looking);
-    return m;
-}
-
-/* Sets up a desk that nobody has sat at. */
-static void furnish(struct desk *d)
-{
-    EVP_MAC *m;
+    OSSL_LIB_CTX *own;
+    EVP_MAC *method;
+    unsigned n = 0;
 
     ERR_set_mark(); /* the application may look for errors of its own */
-    m = find();
-    d->mac = m ? EVP_MAC_CTX_new(m) : NULL;
+    own = OSSL_LIB_CTX_new();
+    method = own ? EVP_MAC_fetch(own, "POLY1305", NULL) : NULL;
+    while (method && n < DESKS && (desks[n].mac = EVP_MAC_CTX_new(method)))
+        n++;
+    EVP_MAC_free(method); /* those that are there share it */
+    if (n == 0)
+        OSSL_LIB_CTX_free(own);
     ERR_pop_to_mark();
+    atomic_store_explicit(&furnished, n, memory_order_release);
 }
 
 /* A desk, whose lock the caller drops, or NULL. */
 static struct desk *sit_down(void)
 {
     static _Thread_local unsigned mine; /* threads that have found one each do not meet again */
+    unsigned n = atomic_load_explicit(&furnished, memory_order_acquire);
 
-    for (unsigned i = 0; i < DESKS; i++, mine = (mine + 1) % DESKS) {
-        struct desk *d = &desks[mine];
-
-        if (!sf_lock_try(&d->lock))
-            continue;
-        if (!d->mac)
-            furnish(d);
-        if (d->mac)
-            return d;
-        sf_lock_drop(&d->lock);
-        break;
-    }
+    for (unsigned i = 0; i < n; i++, mine++)
+        if (sf_lock_try(&desks[mine % n].lock))
+            return &desks[mine % n];
     return NULL;
 }
 
@@ -97,6 +77,15 @@ static bool by_openssl(uint8_t *tag, const uint8_t *data, size_t n, const uint8_
     return done;
 }
 #endif
+
+void sf_poly1305_prepare(void)
+{
+#ifdef SF_HAVE_OPENSSL
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+    pthread_once(&once, furnish);
+#endif
+}
 
 void sf_poly1305_tag(uint8_t tag[SF_POLY1305_TAG], const uint8_t *data, size_t n,
                      const uint8_t key[SF_POLY1305_KEY])

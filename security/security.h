@@ -83,6 +83,9 @@ struct sf_mechanism {
     bool joint;       /* sealing and opening are one thing: never at the same time */
     size_t most;      /* octets of a command's frame, where they may be more than is usual; else 0 */
 
+    /* What it must set up before the first handshake, in the application's threads; NULL: nothing. */
+    void (*prepare)(void);
+
     /* The first turn. 0, -ENOMEM or -EIO (no randomness). */
     int (*begin)(struct sf_security *s);
 

@@ -147,11 +147,14 @@ static void do_without_zmtp(struct sf_options *o)
 
 struct sf_profile *sf_profile_new(const struct sf_options *from, enum sf_framing framing)
 {
+    const struct sf_mechanism *m = sf_mechanism_find(from->mechanism);
     struct sf_profile *p = sf_alloc(sizeof *p);
     int err = 0;
 
     if (!p)
         return NULL;
+    if (m && m->prepare)
+        m->prepare();
     atomic_init(&p->refs, 1);
     p->opt = *from;
     p->opt.secrets = NULL;
