@@ -28,6 +28,7 @@ enum {
     CROWDED_NS = 200000,  /* a yield that takes so long says that the core is wanted */
     SPIN_SKIP_MIN = 32,   /* waits that do not, after it was in vain twice */
     SPIN_SKIP_MAX = 512,
+    SPIN_TRUST = 16,      /* first looks that need no clock, after one that was no such yield */
     RUSH = 8,             /* waits that make a receiver too fast for its sender, when */
     RUSH_NS = 2000,       /* so little passes from one to the next for each of its calls; */
     WRITE_MOST = 2,       /* idle peers to which one call writes */
@@ -318,6 +319,14 @@ bool sf_spin(struct sf_spin *spin, int (*look)(void *arg), void *arg)
         spin->skip--;
         return false;
     }
+    if (spin->trust) {
+        spin->trust--;
+        sched_yield();
+        if (look(arg) > 0) {
+            spin->next = 0;
+            return true;
+        }
+    }
     now = sf_clock_ns();
     end = now + SPIN_NS;
     do {
@@ -327,10 +336,13 @@ bool sf_spin(struct sf_spin *spin, int (*look)(void *arg), void *arg)
         got = look(arg);
         now = sf_clock_ns();
         /* Somebody else had work for this core: who sleeps is given it back sooner than who yields. */
-        if (now - before > CROWDED_NS)
+        if (now - before > CROWDED_NS) {
             spin->skip = SPIN_SKIP_MIN;
-        else if (got > 0)
+            spin->trust = 0;
+        } else if (got > 0) {
             spin->next = 0;
+            spin->trust = SPIN_TRUST;
+        }
         if (got > 0)
             return true;
         if (got < 0 || spin->skip)

@@ -699,10 +699,13 @@ int sf_recv_some(struct sf_conn *c)
     for (;;) {
         struct sf_pipe *p = c->link->in;
         size_t missing = 1;
-        int err = hop(c, &missing);
+        int err = 0;
         ssize_t n;
 
-        sf_pipe_publish(p);
+        if (p->raw || c->big) {
+            err = hop(c, &missing);
+            sf_pipe_publish(p);
+        }
         if (sf_pipe_ready(p) && (err || !sf_seal_waits(c)))
             return 1;
         if (err)

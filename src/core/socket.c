@@ -1001,6 +1001,16 @@ static inline int received(struct sifr_socket *s, struct sf_msg *m, int err, str
     return err;
 }
 
+/* What a handle holds that is received into. */
+static void let_go(struct sf_msg *m)
+{
+    uint8_t brief = m->flags & SF_MSG_BRIEF;
+
+    sf_msg_close(m);
+    sf_msg_init(m);
+    m->flags = brief;
+}
+
 /*
  * There was nothing: waits for a frame as long as it may take. The turn is held
  * at the call, and given back.
@@ -1011,6 +1021,8 @@ static int recv_waiting(struct sifr_socket *s, struct sf_msg *m, bool wait, stru
     int err = -EAGAIN;
     uint64_t deadline;
 
+    if (m->kind == SF_MSG_SLICE) /* most likely of the chunk that what comes next is read into */
+        let_go(m);
     /* An answer to what was written just now is not there yet: the wait begins with giving way. */
     if (s->n_leases && !asked && (wait ? sf_direct_read(s) : sf_direct_glance(s)))
         err = recv_directly(s, m);

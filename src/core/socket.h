@@ -29,6 +29,7 @@ struct sf_monitor;
 /* Whether to look again for a while before a sleep: lease.c. */
 struct sf_spin {
     unsigned skip, next; /* waits that will not; how many the next failure adds */
+    unsigned trust;      /* waits whose first look is not timed */
 };
 
 /* What bind and connect made; in sifr_socket.endpoints. */
