@@ -29,6 +29,7 @@ enum {
     SPIN_SKIP_MIN = 32,   /* waits that do not, after it was in vain twice */
     SPIN_SKIP_MAX = 512,
     SPIN_TRUST = 16,      /* first looks that need no clock, after one that was no such yield */
+    WAY_MIN = 524288,     /* bytes that are queued before a call gives way to the loop */
     RUSH = 8,             /* waits that make a receiver too fast for its sender, when */
     RUSH_NS = 2000,       /* so little passes from one to the next for each of its calls; */
     WRITE_MOST = 2,       /* idle peers to which one call writes */
@@ -80,9 +81,35 @@ static bool write_out(struct sf_conn *c, struct sf_link *l, bool idle)
     return err == 0;
 }
 
+/*
+ * Much is queued for a loop that seals, and that may have no other core than ours to do so: by and by
+ * all of it would have left the caches before its turn. So the loop goes first, unless that has turned
+ * out to let others go.
+ */
+static void give_way(struct sf_link *l)
+{
+    struct sifr_socket *s = l->socket;
+    struct sf_flow was, is;
+    uint64_t begun;
+
+    if (s->stays) {
+        s->stays--;
+        return;
+    }
+    sf_pipe_flow(l->out, &was);
+    if (was.put_bytes - was.took_bytes < WAY_MIN)
+        return;
+    begun = sf_clock_ns();
+    sched_yield();
+    sf_pipe_flow(l->out, &is);
+    if (is.took == was.took && sf_clock_ns() - begun > CROWDED_NS)
+        s->stays = SPIN_SKIP_MIN;
+}
+
 void sf_direct_flush(struct sf_link *l)
 {
-    write_out(l->conn, l, false);
+    if (!write_out(l->conn, l, false) && l->conn->profile->seals)
+        give_way(l);
 }
 
 /* Whether the call has written to so many idle peers that the loops shall do the rest. */

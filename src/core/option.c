@@ -180,6 +180,7 @@ struct sf_profile *sf_profile_new(const struct sf_options *from, enum sf_framing
     aim(&p->opt);
     p->own = credentials_of(&p->opt);
     p->opt.framing = framing;
+    p->seals = m && m->seal;
     if (framing != SF_FRAMING_ZMTP)
         do_without_zmtp(&p->opt);
     return p;

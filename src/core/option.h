@@ -72,6 +72,7 @@ struct sf_profile {
     _Atomic uint32_t refs;
     struct sf_options opt;
     struct sf_credentials own; /* borrows from it */
+    bool seals;                /* the mechanism may change frames */
 };
 
 /* A counted copy, or NULL without memory. */

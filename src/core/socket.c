@@ -134,7 +134,7 @@ static void init_socket(struct sifr_socket *s, struct sifr_ctx *ctx, const struc
     s->n_leases = s->fruitless = 0;
     s->wake_fd = -1;
     s->ticks_rest = s->asked = s->news = false;
-    s->streak = 0;
+    s->streak = s->stays = 0;
     s->spin = s->send_spin = (struct sf_spin){0};
     s->n_inproc = 0;
     s->rush = 0;

@@ -131,6 +131,7 @@ struct sifr_socket {
     unsigned wrote;          /* to how many that one did */
     uint64_t help_call;      /* `calls` when one wrote for a full queue of a fan-out */
     unsigned helped;         /* how often that one did */
+    unsigned stays;          /* times that it will not give way to a loop that seals */
     unsigned streak;         /* sends in a row that came right after one */
     char *last_endpoint; /* owns, or NULL */
     char *next_endpoint; /* owns; a copy of the text that will be that if all goes well, or NULL */
