@@ -16,6 +16,7 @@
 #include <poll.h>
 #include <sched.h>
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 enum {
@@ -29,6 +30,7 @@ enum {
     SPIN_SKIP_MIN = 32,   /* waits that do not, after it was in vain twice */
     SPIN_SKIP_MAX = 512,
     SPIN_TRUST = 16,      /* first looks that need no clock, after one that was no such yield */
+    BURST = 4,            /* messages since a sleep that are one */
     WAY_MIN = 524288,     /* bytes that are queued before a call gives way to the loop */
     RUSH = 8,             /* waits that make a receiver too fast for its sender, when */
     RUSH_NS = 2000,       /* so little passes from one to the next for each of its calls; */
@@ -391,9 +393,51 @@ static int look_again(void *arg)
                    sf_turn_wanted(&s->turn) ? -1 : 0;
 }
 
+/* How many messages the leased connections have brought, ever. */
+static uint64_t brought(struct sifr_socket *s)
+{
+    uint64_t n = 0;
+
+    SF_LIST_EACH(it, after, &s->leases)
+        n += sf_pipe_took(SF_CONTAINER(it, struct sf_link, leased)->in);
+    return n;
+}
+
 bool sf_direct_spin(struct sifr_socket *s)
 {
-    return sf_spin(&s->spin, look_again, s);
+    struct sf_spin spin = s->spin;
+    bool came;
+
+    if (!spin.skip || brought(s) - s->slept_at < BURST)
+        return sf_spin(&s->spin, look_again, s);
+    /* A burst has woken it, and its rest is on the way. */
+    s->spin.skip = 0;
+    came = sf_spin(&s->spin, look_again, s);
+    if (!came)
+        s->spin = spin;
+    return came;
+}
+
+bool sf_direct_expect(struct sifr_socket *s, uint64_t planned)
+{
+    uint64_t now = sf_clock_ns(), end = sf_pace_woke(&s->pace, planned, now);
+    bool crowded = false;
+
+    while (!sf_direct_read(s)) {
+        uint64_t before = now;
+
+        if (atomic_load_explicit(&s->inbox, memory_order_relaxed) || s->n_leases == 0 ||
+            sf_turn_wanted(&s->turn))
+            return false;
+        if (now >= end || crowded) {
+            sf_pace_missed(&s->pace, crowded);
+            return false;
+        }
+        sched_yield();
+        now = sf_clock_ns();
+        crowded = now - before > CROWDED_NS;
+    }
+    return true;
 }
 
 static int look_for_post(void *arg)
@@ -443,21 +487,39 @@ bool sf_direct_linger(struct sifr_socket *s, struct sf_link *l)
     return sf_pipe_ready(l->in);
 }
 
-int sf_direct_wait(struct sifr_socket *s, uint32_t ticket, int64_t ms)
+/* ppoll that ends on time: the kernel may be 50 us late else. */
+static int poll_exactly(struct pollfd *fds, nfds_t n, const struct timespec *t)
+{
+    int slack = prctl(PR_GET_TIMERSLACK), got;
+
+    prctl(PR_SET_TIMERSLACK, 1UL);
+    got = ppoll(fds, n, t, NULL);
+    if (slack > 0) {
+        int err = errno;
+
+        prctl(PR_SET_TIMERSLACK, (unsigned long)slack);
+        errno = err;
+    }
+    return got;
+}
+
+int sf_direct_wait(struct sifr_socket *s, uint32_t ticket, uint64_t ns, bool exactly)
 {
     struct pollfd fds[SF_LEASES_MAX + 1];
-    struct timespec t = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
+    struct timespec t = {.tv_sec = (time_t)(ns / 1000000000), .tv_nsec = (long)(ns % 1000000000)};
     int n = sf_lease_fds(s, fds), got = 0, err = 0;
+    bool limited = ns != UINT64_MAX;
 
+    s->slept_at = brought(s);
     fds[n] = (struct pollfd){.fd = s->wake_fd, .events = POLLIN};
     sf_socket_ref(s); /* its descriptors stay until we are back */
     sf_socket_leave(s);
     /* As with a bell: we stored lease_poller, then look at the rings; who rings does the reverse. */
     if (atomic_load(&s->bell.rings) == ticket)
-        got = ppoll(fds, (nfds_t)n + 1, ms < 0 ? NULL : &t, NULL);
+        got = exactly ? poll_exactly(fds, (nfds_t)n + 1, &t) : ppoll(fds, (nfds_t)n + 1, limited ? &t : NULL, NULL);
     if (got < 0 && errno == EINTR)
         err = -EINTR;
-    else if (got == 0 && ms >= 0 && atomic_load(&s->bell.rings) == ticket)
+    else if (got == 0 && limited && atomic_load(&s->bell.rings) == ticket)
         err = -EAGAIN;
     if (got > 0 && fds[n].revents) {
         uint64_t count;

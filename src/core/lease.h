@@ -123,11 +123,17 @@ bool sf_spin(struct sf_spin *spin, int (*look)(void *arg), void *arg);
 
 /*
  * Waits until a leased descriptor is readable, the socket was rung after
- * `ticket`, or `ms` are over (-1: no limit), after sf_lease_ready said yes. The
- * turn is given back, and the caller has a reference of `s` to give back when it
+ * `ticket`, or `ns` are over (UINT64_MAX: no limit; `exactly`: not much later),
+ * after sf_lease_ready said yes. The turn is given back, and the caller has a reference of `s` to give back when it
  * has tried to enter again. 0, -EAGAIN, -EINTR.
  */
-int sf_direct_wait(struct sifr_socket *s, uint32_t ticket, int64_t ms);
+int sf_direct_wait(struct sifr_socket *s, uint32_t ticket, uint64_t ns, bool exactly);
+
+/*
+ * After such a wait that ended when it was `planned` to, as a message is due: looks for that until it
+ * has come, which it says, or is too late.
+ */
+bool sf_direct_expect(struct sifr_socket *s, uint64_t planned);
 
 /* Asks for the reading of the socket's connections, if they are few. */
 void sf_lease_ask(struct sifr_socket *s);

@@ -136,6 +136,7 @@ static void init_socket(struct sifr_socket *s, struct sifr_ctx *ctx, const struc
     s->ticks_rest = s->asked = s->news = false;
     s->streak = s->stays = 0;
     s->spin = s->send_spin = (struct sf_spin){0};
+    s->pace = (struct sf_pace){0};
     s->n_inproc = 0;
     s->rush = 0;
     sf_list_init(&s->node);
@@ -853,21 +854,30 @@ static int wait_ring(struct sifr_socket *s, uint32_t ticket, uint64_t deadline)
     return err;
 }
 
-/* The same at the leased descriptors. */
-static int wait_leased(struct sifr_socket *s, uint32_t ticket, uint64_t deadline)
+enum { MS_NS = 1000000 };
+
+/*
+ * The same at the leased descriptors. Of messages that come at a pace the next is looked for when it
+ * is due, and this may end before it has come.
+ */
+static int wait_leased(struct sifr_socket *s, uint32_t ticket, uint64_t deadline, bool *slept)
 {
-    int64_t left = -1;
+    uint64_t now = sf_clock_ns(), wake = sf_pace_wake(&s->pace, now), left = UINT64_MAX;
+    bool early;
     int err, entered;
 
-    if (deadline != UINT64_MAX) {
-        uint64_t now = sf_clock_ms();
-
-        left = now < deadline ? (int64_t)(deadline - now) : 0;
-    }
-    err = sf_direct_wait(s, ticket, left);
+    if (deadline != UINT64_MAX)
+        left = now / MS_NS < deadline ? (deadline - now / MS_NS) * MS_NS : 0;
+    early = wake && wake - now < left;
+    *slept = true;
+    err = sf_direct_wait(s, ticket, early ? wake - now : left, early);
     entered = sf_socket_enter(s);
     if (entered == 0) {
         sf_lease_waited(s);
+        if (err == -EAGAIN && early) {
+            *slept = !sf_direct_expect(s, wake);
+            err = 0;
+        }
         if (err)
             leave(s);
     } else if (err == 0) {
@@ -965,14 +975,20 @@ static int recv_rest(struct sifr_socket *s, struct sf_msg *m)
     return err;
 }
 
+/* How a recv has waited. */
+struct waits {
+    bool polled; /* at leased descriptors, */
+    bool slept;  /* and the last time to the end of its sleep */
+};
+
 /* Waits until there may be something to receive; as wait_ring. */
-static int await_input(struct sifr_socket *s, uint32_t ticket, uint64_t deadline, bool *polled)
+static int await_input(struct sifr_socket *s, uint32_t ticket, uint64_t deadline, struct waits *w)
 {
     sf_lease_ask(s);
     if (!sf_lease_ready(s))
         return wait_ring(s, ticket, deadline);
-    *polled = true;
-    return wait_leased(s, ticket, deadline);
+    w->polled = true;
+    return wait_leased(s, ticket, deadline, &w->slept);
 }
 
 /* A caller's buffer to receive into. */
@@ -1017,7 +1033,8 @@ static void let_go(struct sf_msg *m)
  */
 static int recv_waiting(struct sifr_socket *s, struct sf_msg *m, bool wait, struct into *to)
 {
-    bool polled = false, asked = wait && s->asked;
+    bool asked = wait && s->asked;
+    struct waits w = {false, false};
     int err = -EAGAIN;
     uint64_t deadline;
 
@@ -1044,7 +1061,7 @@ static int recv_waiting(struct sifr_socket *s, struct sf_msg *m, bool wait, stru
         err = ended(s) ? -SIFR_ETERM : asked ? recv_rest(s, m) : recv_directly(s, m);
         asked = false;
         if (err == -EAGAIN) {
-            int waited = await_input(s, ticket, deadline, &polled);
+            int waited = await_input(s, ticket, deadline, &w);
 
             sf_bell_leave(&s->bell);
             if (waited)
@@ -1057,8 +1074,11 @@ static int recv_waiting(struct sifr_socket *s, struct sf_msg *m, bool wait, stru
         sf_bell_leave(&s->bell);
         break;
     }
-    /* Another call may wait at its bell for what only the one at the descriptors sees. */
-    s->news |= polled;
+    if (w.polled) {
+        s->news = true; /* another call may wait at its bell for what only the one at the descriptors sees */
+        if (err == 0)
+            sf_pace_came(&s->pace, sf_clock_ns(), w.slept);
+    }
     return received(s, m, err, to);
 }
 

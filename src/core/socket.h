@@ -15,6 +15,7 @@
 #include "core/ctx.h"
 #include "core/link.h"
 #include "core/option.h"
+#include "core/pace.h"
 #include "patterns/pattern.h"
 
 /* What an open handle carries: a copy of its bytes elsewhere does not pass for one. */
@@ -120,6 +121,8 @@ struct sifr_socket {
     bool ticks_rest;         /* a lease's timer rests, and is to be started by who waited */
     struct sf_spin spin;      /* of a recv */
     struct sf_spin send_spin; /* of a send that has no room */
+    struct sf_pace pace;      /* of what a recv at leased descriptors waits for */
+    uint64_t slept_at;        /* messages that those had brought, when it slept last */
     int n_inproc;             /* of the peers */
     unsigned rush;            /* how often a recv waited for an inproc partner that is hardly slower */
     uint64_t rush_ns;         /* when the last such wait ended, */

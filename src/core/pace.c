@@ -1,0 +1,72 @@
+/* When the next message is due: means of what has been seen, where the newest is an eighth. */
+#include "core/pace.h"
+
+enum {
+    SHARE = 8,
+    GAP_MIN = 40000,    /* ns: a recv that looks again before it sleeps bridges less, */
+    GAP_MAX = 20000000, /* and sleeps longer than this end late by more than a look may take */
+    OFF_MAX = 20000,    /* ns: what is less steady is not waited for */
+    MARGIN = 8000,      /* ns before a message is due, and behind */
+    LATE_MAX = 200000,
+    DENSE_MAX = 256,
+    OTHERS_MAX = 3,
+    MISSES_MAX = 4,
+};
+
+static void take_in(uint64_t *mean, uint64_t value)
+{
+    if (value > *mean)
+        *mean += (value - *mean + SHARE - 1) / SHARE;
+    else
+        *mean -= (*mean - value) / SHARE;
+}
+
+void sf_pace_came(struct sf_pace *p, uint64_t now, bool slept)
+{
+    uint64_t at = slept ? now - p->late : now; /* about: to be woken takes as long as to wake up */
+    uint64_t gap = at > p->last ? at - p->last : 0, off;
+
+    if (gap < p->gap / 4 && ++p->dense < DENSE_MAX)
+        return; /* the burst's first is what counts */
+    off = gap > p->gap ? gap - p->gap : p->gap - gap;
+    p->dense = 0;
+    if (p->last == 0) {
+        p->others = OTHERS_MAX;
+    } else if (off < p->gap / 4) {
+        p->others = 0;
+        take_in(&p->gap, gap);
+        take_in(&p->off, off);
+        if (!slept)
+            p->misses = 0;
+    } else if (++p->others > OTHERS_MAX) { /* another pace */
+        p->gap = p->off = gap;
+    }
+    p->last = at;
+}
+
+uint64_t sf_pace_wake(const struct sf_pace *p, uint64_t now)
+{
+    uint64_t lead = p->late + p->off + MARGIN;
+    uint64_t at = p->last + p->gap - lead;
+
+    if (p->last == 0 || p->gap < GAP_MIN || p->gap > GAP_MAX || p->off > OFF_MAX || lead > p->gap)
+        return 0;
+    return at > now ? at : 0;
+}
+
+uint64_t sf_pace_woke(struct sf_pace *p, uint64_t planned, uint64_t now)
+{
+    uint64_t late = now > planned ? now - planned : 0;
+
+    if (late < LATE_MAX) /* else it was not the sleep that took so long */
+        take_in(&p->late, late);
+    return p->last + p->gap + p->off + MARGIN;
+}
+
+void sf_pace_missed(struct sf_pace *p, bool crowded)
+{
+    if (crowded || ++p->misses >= MISSES_MAX) {
+        p->off = p->gap; /* it takes some tens of messages to trust in it again */
+        p->misses = 0;
+    }
+}
