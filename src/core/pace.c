@@ -25,12 +25,18 @@ void sf_pace_came(struct sf_pace *p, uint64_t now, bool slept)
 {
     uint64_t at = slept ? now - p->late : now; /* about: to be woken takes as long as to wake up */
     uint64_t gap = at > p->last ? at - p->last : 0, off;
+    bool dense = p->last && (at < p->seen + GAP_MIN || gap < p->gap / 4);
 
-    if (gap < p->gap / 4 && ++p->dense < DENSE_MAX)
-        return; /* the burst's first is what counts */
+    p->seen = at;
+    if (dense) { /* a burst's first is what counts */
+        if (++p->dense < DENSE_MAX)
+            return;
+        gap = 0; /* it has no end: another pace, or none */
+    }
     off = gap > p->gap ? gap - p->gap : p->gap - gap;
     p->dense = 0;
-    if (p->last == 0) {
+    if (p->last == 0 || gap == 0) {
+        p->gap = p->off = 0;
         p->others = OTHERS_MAX;
     } else if (off < p->gap / 4) {
         p->others = 0;

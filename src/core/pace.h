@@ -12,7 +12,8 @@
  * has seen nothing. One thread at a time; times are sf_clock_ns().
  */
 struct sf_pace {
-    uint64_t last;   /* when a message came that was waited for; 0: none did */
+    uint64_t last;   /* when a message came that was waited for, the first of a burst; 0: none did */
+    uint64_t seen;   /* when the last such came, in a burst or not */
     uint64_t gap;    /* means: from one such to the next, */
     uint64_t off;    /* how far from that they were, */
     uint64_t late;   /* how late a sleep ends here */
