@@ -29,7 +29,8 @@ enum {
     CROWDED_NS = 200000,  /* a yield that takes so long says that the core is wanted */
     SPIN_SKIP_MIN = 32,   /* waits that do not, after it was in vain twice */
     SPIN_SKIP_MAX = 512,
-    SPIN_TRUST = 16,      /* first looks that need no clock, after one that was no such yield */
+    SPIN_CALM = 256,      /* looks in a row after yields that took less, */
+    SPIN_TRUST = 16,      /* then so many first looks after one need no clock */
     BURST = 4,            /* messages since a sleep that are one */
     WAY_MIN = 524288,     /* bytes that are queued before a call gives way to the loop */
     RUSH = 8,             /* waits that make a receiver too fast for its sender, when */
@@ -367,10 +368,13 @@ bool sf_spin(struct sf_spin *spin, int (*look)(void *arg), void *arg)
         /* Somebody else had work for this core: who sleeps is given it back sooner than who yields. */
         if (now - before > CROWDED_NS) {
             spin->skip = SPIN_SKIP_MIN;
-            spin->trust = 0;
-        } else if (got > 0) {
+            spin->calm = 0;
+        } else {
+            spin->calm += spin->calm < SPIN_CALM;
+        }
+        if (got > 0 && !spin->skip) {
             spin->next = 0;
-            spin->trust = SPIN_TRUST;
+            spin->trust = spin->calm < SPIN_CALM ? 0 : SPIN_TRUST;
         }
         if (got > 0)
             return true;
@@ -408,7 +412,7 @@ bool sf_direct_spin(struct sifr_socket *s)
     struct sf_spin spin = s->spin;
     bool came;
 
-    if (!spin.skip || brought(s) - s->slept_at < BURST)
+    if (!spin.skip || spin.calm < BURST || brought(s) - s->slept_at < BURST)
         return sf_spin(&s->spin, look_again, s);
     /* A burst has woken it, and its rest is on the way. */
     s->spin.skip = 0;
@@ -421,23 +425,23 @@ bool sf_direct_spin(struct sifr_socket *s)
 bool sf_direct_expect(struct sifr_socket *s, uint64_t planned)
 {
     uint64_t now = sf_clock_ns(), end = sf_pace_woke(&s->pace, planned, now);
-    bool crowded = false;
+    bool crowded = now - planned > CROWDED_NS;
 
-    while (!sf_direct_read(s)) {
+    for (;;) {
+        bool came = sf_direct_read(s);
         uint64_t before = now;
 
+        if (crowded || (!came && now >= end))
+            sf_pace_missed(&s->pace, crowded);
+        if (came || crowded || now >= end)
+            return came;
         if (atomic_load_explicit(&s->inbox, memory_order_relaxed) || s->n_leases == 0 ||
             sf_turn_wanted(&s->turn))
             return false;
-        if (now >= end || crowded) {
-            sf_pace_missed(&s->pace, crowded);
-            return false;
-        }
         sched_yield();
         now = sf_clock_ns();
         crowded = now - before > CROWDED_NS;
     }
-    return true;
 }
 
 static int look_for_post(void *arg)

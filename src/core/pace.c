@@ -11,6 +11,8 @@ enum {
     DENSE_MAX = 256,
     OTHERS_MAX = 3,
     MISSES_MAX = 4,
+    REST_MIN = 32, /* messages */
+    REST_MAX = 65536,
 };
 
 static void take_in(uint64_t *mean, uint64_t value)
@@ -28,6 +30,11 @@ void sf_pace_came(struct sf_pace *p, uint64_t now, bool slept)
     bool dense = p->last && (at < p->seen + GAP_MIN || gap < p->gap / 4);
 
     p->seen = at;
+    p->rest -= p->rest > 0;
+    if (slept)
+        p->found = 0;
+    else if (++p->found / 4 >= p->rests)
+        p->rests = 0;
     if (dense) { /* a burst's first is what counts */
         if (++p->dense < DENSE_MAX)
             return;
@@ -55,7 +62,7 @@ uint64_t sf_pace_wake(const struct sf_pace *p, uint64_t now)
     uint64_t lead = p->late + p->off + MARGIN;
     uint64_t at = p->last + p->gap - lead;
 
-    if (p->last == 0 || p->gap < GAP_MIN || p->gap > GAP_MAX || p->off > OFF_MAX || lead > p->gap)
+    if (p->rest || p->last == 0 || p->gap < GAP_MIN || p->gap > GAP_MAX || p->off > OFF_MAX || lead > p->gap)
         return 0;
     return at > now ? at : 0;
 }
@@ -71,7 +78,10 @@ uint64_t sf_pace_woke(struct sf_pace *p, uint64_t planned, uint64_t now)
 
 void sf_pace_missed(struct sf_pace *p, bool crowded)
 {
-    if (crowded || ++p->misses >= MISSES_MAX) {
+    if (crowded) {
+        p->rests = p->rests < REST_MIN ? REST_MIN : p->rests < REST_MAX ? 2 * p->rests : REST_MAX;
+        p->rest = p->rests;
+    } else if (++p->misses >= MISSES_MAX) {
         p->off = p->gap; /* it takes some tens of messages to trust in it again */
         p->misses = 0;
     }

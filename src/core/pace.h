@@ -20,6 +20,9 @@ struct sf_pace {
     unsigned others; /* gaps in a row that were quite different */
     unsigned dense;  /* messages in a row that came so soon after one that they are part of a burst */
     unsigned misses; /* in a row: sleeps that ended in vain */
+    unsigned rest;   /* messages that will not be looked for, as others want the core, */
+    unsigned rests;  /* and how many the next time */
+    unsigned found;  /* messages in a row that were there when looked for */
 };
 
 /* A message came at the end of a wait. `slept`: it has ended a sleep. */

@@ -30,6 +30,7 @@ struct sf_monitor;
 /* Whether to look again for a while before a sleep: lease.c. */
 struct sf_spin {
     unsigned skip, next; /* waits that will not; how many the next failure adds */
+    unsigned calm;       /* looks in a row after which nobody else had the core */
     unsigned trust;      /* waits whose first look is not timed */
 };
 
