@@ -872,12 +872,13 @@ static int wait_leased(struct sifr_socket *s, uint32_t ticket, uint64_t deadline
     *slept = true;
     err = sf_direct_wait(s, ticket, early ? wake - now : left, early);
     entered = sf_socket_enter(s);
+    early &= err == -EAGAIN;
+    if (early)
+        err = 0; /* it is not the caller's time that is over */
     if (entered == 0) {
         sf_lease_waited(s);
-        if (err == -EAGAIN && early) {
+        if (early)
             *slept = !sf_direct_expect(s, wake);
-            err = 0;
-        }
         if (err)
             leave(s);
     } else if (err == 0) {

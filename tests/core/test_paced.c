@@ -20,8 +20,9 @@
 enum { NAP_NS = 300000 };
 
 static struct {
-    atomic_bool always; /* each wait is for a message that is due */
-    atomic_int count;   /* naps that came to their end */
+    atomic_bool always;         /* each wait is for a message that is due */
+    atomic_int count;           /* naps that came to their end */
+    _Atomic(void (*)(void)) end; /* called when one has, once, before the socket is entered again */
 } naps;
 
 uint64_t __real_sf_pace_wake(const struct sf_pace *p, uint64_t now);
@@ -38,8 +39,13 @@ int __wrap_sf_direct_wait(struct sifr_socket *s, uint32_t ticket, uint64_t ns, b
 {
     int err = __real_sf_direct_wait(s, ticket, ns, exactly);
 
-    if (exactly && err == -EAGAIN)
+    if (exactly && err == -EAGAIN) {
+        void (*end)(void) = atomic_exchange(&naps.end, NULL);
+
         naps.count++;
+        if (end)
+            end();
+    }
     return err;
 }
 
@@ -48,6 +54,7 @@ static void open_awake(void)
     open_world();
     naps.always = false;
     naps.count = 0;
+    naps.end = NULL;
 }
 
 /* ---- Messages at a pace --------------------------------------------------------------------------------------- */
@@ -180,6 +187,39 @@ START_TEST(term_ends_a_wait)
     ck_assert_int_eq(w.error, SIFR_ETERM);
     ck_works(sifr_close(pull));
     ck_works(sifr_ctx_term(ctx));
+}
+END_TEST
+
+static struct {
+    sifr_ctx_t *ctx;
+    sifr_socket_t *socket;
+} ending;
+
+static void shut_down(void)
+{
+    ck_works(sifr_ctx_shutdown(ending.ctx));
+}
+
+static void close_socket(void)
+{
+    ck_works(sifr_close(ending.socket));
+}
+
+START_TEST(what_ends_just_as_a_message_is_due_has_ended)
+{
+    sifr_socket_t *push = new_socket(SIFR_PUSH);
+
+    ending.ctx = sifr_ctx_new();
+    ending.socket = new_socket_in(ending.ctx, SIFR_PULL);
+    link_sockets(push, ending.socket, 2 * TCP);
+    learn(ending.socket, push, &beats[ALWAYS]);
+    set_int(ending.socket, SIFR_RCVTIMEO, -1);
+    naps.end = _i ? close_socket : shut_down;
+    ck_fails(sifr_recv(ending.socket, NULL, 0, 0), _i ? ENOTSOCK : SIFR_ETERM);
+    ck_assert_ptr_null(naps.end);
+    if (!_i)
+        ck_works(sifr_close(ending.socket));
+    ck_works(sifr_ctx_term(ending.ctx));
 }
 END_TEST
 
@@ -505,6 +545,7 @@ int main(void)
     tcase_add_checked_fixture(c, open_awake, close_world);
     suite_add_tcase(suite, c);
     tcase_add_loop_test(c, term_ends_a_wait, 0, BEATS);
+    tcase_add_loop_test(c, what_ends_just_as_a_message_is_due_has_ended, 0, 2);
     tcase_add_loop_test(c, a_close_ends_a_wait, 0, BEATS);
     tcase_add_loop_test(c, a_signal_ends_a_wait, 0, BEATS);
     tcase_add_loop_test(c, the_end_of_the_sender_ends_no_wait, 0, BEATS);
