@@ -826,9 +826,11 @@ static int answer(int err)
     return -1;
 }
 
+enum { MS_NS = 1000000 };
+
 /*
  * Waits, with the turn given back meanwhile, until the socket was rung after
- * `ticket`, or until `deadline` (ms; UINT64_MAX: none). With the turn again on
+ * `ticket`, or until `deadline` (ns; UINT64_MAX: none). With the turn again on
  * 0; without it on an error: -EAGAIN, -EINTR, -ETERM, -ENOTSOCK.
  */
 static int wait_ring(struct sifr_socket *s, uint32_t ticket, uint64_t deadline)
@@ -839,9 +841,9 @@ static int wait_ring(struct sifr_socket *s, uint32_t ticket, uint64_t deadline)
 
     sf_socket_leave(s);
     if (deadline != UINT64_MAX) {
-        uint64_t now = sf_clock_ms();
+        uint64_t now = sf_clock_ns();
 
-        left = now < deadline ? (int64_t)(deadline - now) : 0;
+        left = now < deadline ? (int64_t)((deadline - now + MS_NS - 1) / MS_NS) : 0;
     }
     err = sf_bell_wait(&s->bell, ticket, left);
     if (err)
@@ -854,8 +856,6 @@ static int wait_ring(struct sifr_socket *s, uint32_t ticket, uint64_t deadline)
     return err;
 }
 
-enum { MS_NS = 1000000 };
-
 /*
  * The same at the leased descriptors. Of messages that come at a pace the next is looked for when it
  * is due, and this may end before it has come.
@@ -867,7 +867,7 @@ static int wait_leased(struct sifr_socket *s, uint32_t ticket, uint64_t deadline
     int err, entered;
 
     if (deadline != UINT64_MAX)
-        left = now / MS_NS < deadline ? (deadline - now / MS_NS) * MS_NS : 0;
+        left = now < deadline ? deadline - now : 0;
     early = wake && wake - now < left;
     *slept = true;
     err = sf_direct_wait(s, ticket, early ? wake - now : left, early);
@@ -892,7 +892,7 @@ static int wait_leased(struct sifr_socket *s, uint32_t ticket, uint64_t deadline
 
 static uint64_t deadline_of(int timeout_ms)
 {
-    return timeout_ms < 0 ? UINT64_MAX : sf_clock_ms() + (uint64_t)timeout_ms;
+    return timeout_ms < 0 ? UINT64_MAX : sf_clock_ns() + (uint64_t)timeout_ms * MS_NS;
 }
 
 /* --- Sending and receiving --------------------------------------------- */

@@ -150,6 +150,28 @@ static void expect_naps(sifr_socket_t *s, const struct beat *b)
 
 /* ---- Waits that are over -------------------------------------------------------------------------------------- */
 
+START_TEST(a_recv_times_out_and_not_before_its_time)
+{
+    enum { TIMES = 16, TIMEOUT_MS = 5 };
+    const struct beat *b = &beats[_i];
+    sifr_socket_t *push, *pull;
+    uint32_t n = new_pace(&push, SIFR_PUSH, &pull, SIFR_PULL, b);
+
+    for (int i = 0; i < TIMES; i++) {
+        int64_t begun, timeout = i % 4 ? TIMEOUT_MS : 1;
+
+        set_int(pull, SIFR_RCVTIMEO, (int)timeout);
+        sleep_until((now_ns() / 1000000 + 1) * 1000000 + i * 60000); /* at all parts of a millisecond */
+        begun = now_ns();
+        ck_fails(sifr_recv(pull, NULL, 0, 0), EAGAIN);
+        ck_assert_int_ge(now_ns() - begun, timeout * 1000000);
+    }
+    expect_naps(pull, b);
+    send_bytes(push, &n, sizeof n, 0);
+    recv_number(pull, n);
+}
+END_TEST
+
 struct waiting {
     sifr_socket_t *socket;
     int result, error;
@@ -544,6 +566,7 @@ int main(void)
     tcase_set_timeout(c, CASE_SECONDS);
     tcase_add_checked_fixture(c, open_awake, close_world);
     suite_add_tcase(suite, c);
+    tcase_add_loop_test(c, a_recv_times_out_and_not_before_its_time, 0, BEATS);
     tcase_add_loop_test(c, term_ends_a_wait, 0, BEATS);
     tcase_add_loop_test(c, what_ends_just_as_a_message_is_due_has_ended, 0, 2);
     tcase_add_loop_test(c, a_close_ends_a_wait, 0, BEATS);
