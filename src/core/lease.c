@@ -17,6 +17,7 @@
 #include <sched.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 enum {
@@ -494,7 +495,8 @@ bool sf_direct_linger(struct sifr_socket *s, struct sf_link *l)
 /* ppoll that ends on time: the kernel may be 50 us late else. */
 static int poll_exactly(struct pollfd *fds, nfds_t n, const struct timespec *t)
 {
-    int slack = prctl(PR_GET_TIMERSLACK), got;
+    long slack = syscall(SYS_prctl, PR_GET_TIMERSLACK); /* prctl() would cut it to an int */
+    int got;
 
     prctl(PR_SET_TIMERSLACK, 1UL);
     got = ppoll(fds, n, t, NULL);
