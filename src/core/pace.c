@@ -70,10 +70,12 @@ uint64_t sf_pace_wake(const struct sf_pace *p, uint64_t now)
 uint64_t sf_pace_woke(struct sf_pace *p, uint64_t planned, uint64_t now)
 {
     uint64_t late = now > planned ? now - planned : 0;
+    uint64_t end = p->last + p->gap + p->off + MARGIN;
+    uint64_t most = planned + LATE_MAX + 2 * (OFF_MAX + MARGIN); /* as sf_pace_wake has planned it */
 
     if (late < LATE_MAX) /* else it was not the sleep that took so long */
         take_in(&p->late, late);
-    return p->last + p->gap + p->off + MARGIN;
+    return end < most ? end : most; /* others may have learnt another pace meanwhile */
 }
 
 void sf_pace_missed(struct sf_pace *p, bool crowded)

@@ -148,6 +148,21 @@ static void expect_naps(sifr_socket_t *s, const struct beat *b)
     set_int(s, SIFR_RCVTIMEO, WAIT_MS);
 }
 
+/* While a thread naps another may receive what comes quite differently; the first has the turn as it looks. */
+START_TEST(nobody_looks_for_long)
+{
+    struct sf_pace p = {.last = 1000000000, .gap = 1000000, .off = 1000};
+    uint64_t planned = __real_sf_pace_wake(&p, p.last), end;
+
+    ck_assert_uint_gt(planned, 0);
+    p.last = planned;
+    p.gap = p.off = 3000000000;
+    end = sf_pace_woke(&p, planned, planned + 1000);
+    ck_assert_uint_gt(end, planned);
+    ck_assert_uint_lt(end, planned + 1000000);
+}
+END_TEST
+
 /* ---- Waits that are over -------------------------------------------------------------------------------------- */
 
 START_TEST(a_recv_times_out_and_not_before_its_time)
@@ -567,6 +582,7 @@ int main(void)
     tcase_set_timeout(c, CASE_SECONDS);
     tcase_add_checked_fixture(c, open_awake, close_world);
     suite_add_tcase(suite, c);
+    tcase_add_test(c, nobody_looks_for_long);
     tcase_add_loop_test(c, a_recv_times_out_and_not_before_its_time, 0, BEATS);
     tcase_add_loop_test(c, term_ends_a_wait, 0, BEATS);
     tcase_add_loop_test(c, what_ends_just_as_a_message_is_due_has_ended, 0, 2);
