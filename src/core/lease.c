@@ -418,7 +418,7 @@ bool sf_direct_spin(struct sifr_socket *s)
     /* A burst has woken it, and its rest is on the way. */
     s->spin.skip = 0;
     came = sf_spin(&s->spin, look_again, s);
-    if (!came)
+    if (!came && s->spin.calm) /* it was at its end: no sign that looking is of no use */
         s->spin = spin;
     return came;
 }
@@ -426,7 +426,7 @@ bool sf_direct_spin(struct sifr_socket *s)
 bool sf_direct_expect(struct sifr_socket *s, uint64_t planned)
 {
     uint64_t now = sf_clock_ns(), end = sf_pace_woke(&s->pace, planned, now);
-    bool crowded = now - planned > CROWDED_NS;
+    bool crowded = now > planned + CROWDED_NS;
 
     for (;;) {
         bool came = sf_direct_read(s);
@@ -522,7 +522,8 @@ int sf_direct_wait(struct sifr_socket *s, uint32_t ticket, uint64_t ns, bool exa
     sf_socket_leave(s);
     /* As with a bell: we stored lease_poller, then look at the rings; who rings does the reverse. */
     if (atomic_load(&s->bell.rings) == ticket)
-        got = exactly ? poll_exactly(fds, (nfds_t)n + 1, &t) : ppoll(fds, (nfds_t)n + 1, limited ? &t : NULL, NULL);
+        got = exactly ? poll_exactly(fds, (nfds_t)n + 1, &t) :
+                        ppoll(fds, (nfds_t)n + 1, limited ? &t : NULL, NULL);
     if (got < 0 && errno == EINTR)
         err = -EINTR;
     else if (got == 0 && limited && atomic_load(&s->bell.rings) == ticket)

@@ -124,8 +124,8 @@ bool sf_spin(struct sf_spin *spin, int (*look)(void *arg), void *arg);
 /*
  * Waits until a leased descriptor is readable, the socket was rung after
  * `ticket`, or `ns` are over (UINT64_MAX: no limit; `exactly`: not much later),
- * after sf_lease_ready said yes. The turn is given back, and the caller has a reference of `s` to give back when it
- * has tried to enter again. 0, -EAGAIN, -EINTR.
+ * after sf_lease_ready said yes. The turn is given back, and the caller has a
+ * reference of `s` to give back when it has tried to enter again. 0, -EAGAIN, -EINTR.
  */
 int sf_direct_wait(struct sifr_socket *s, uint32_t ticket, uint64_t ns, bool exactly);
 

@@ -62,7 +62,8 @@ uint64_t sf_pace_wake(const struct sf_pace *p, uint64_t now)
     uint64_t lead = p->late + p->off + MARGIN;
     uint64_t at = p->last + p->gap - lead;
 
-    if (p->rest || p->last == 0 || p->gap < GAP_MIN || p->gap > GAP_MAX || p->off > OFF_MAX || lead > p->gap)
+    if (p->rest || p->last == 0 || p->gap < GAP_MIN || p->gap > GAP_MAX || p->off > OFF_MAX ||
+        lead > p->gap)
         return 0;
     return at > now ? at : 0;
 }

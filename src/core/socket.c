@@ -1076,7 +1076,8 @@ static int recv_waiting(struct sifr_socket *s, struct sf_msg *m, bool wait, stru
         break;
     }
     if (w.polled) {
-        s->news = true; /* another call may wait at its bell for what only the one at the descriptors sees */
+        /* Another call may wait at its bell for what only the one at the descriptors sees. */
+        s->news = true;
         if (err == 0)
             sf_pace_came(&s->pace, sf_clock_ns(), w.slept);
     }
