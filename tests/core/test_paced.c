@@ -437,6 +437,54 @@ START_TEST(questions_come_at_a_pace)
 }
 END_TEST
 
+/* ---- A core that others want, too ----------------------------------------------------------------------------- */
+
+static _Thread_local struct {
+    bool crowded; /* a yield takes its time */
+    int count;
+} yields;
+
+int __real_sched_yield(void);
+int __wrap_sched_yield(void);
+
+int __wrap_sched_yield(void)
+{
+    yields.count++;
+    if (yields.crowded)
+        sleep_until(now_ns() + 300000);
+    return __real_sched_yield();
+}
+
+/* So many messages at once, all of which come, and then none. */
+static void burst_and_pause(sifr_socket_t *to, sifr_socket_t *from)
+{
+    enum { BURST = 8 };
+
+    for (int i = 0; i < BURST; i++)
+        send_text(from, "x", 0);
+    for (int i = 0; i < BURST; i++)
+        recv_text(to, "x", false);
+    set_int(to, SIFR_RCVTIMEO, 1);
+    ck_fails(sifr_recv(to, NULL, 0, 0), EAGAIN);
+    set_int(to, SIFR_RCVTIMEO, WAIT_MS);
+}
+
+START_TEST(who_waits_after_bursts_leaves_a_crowded_core_to_others)
+{
+    enum { ROUNDS = 64 };
+    sifr_socket_t *push, *pull;
+
+    new_link(&push, SIFR_PUSH, &pull, SIFR_PULL, 2 * TCP);
+    for (int i = 0; i < ROUNDS; i++)
+        burst_and_pause(pull, push);
+    yields.crowded = true;
+    yields.count = 0;
+    for (int i = 0; i < ROUNDS; i++)
+        burst_and_pause(pull, push);
+    ck_assert_int_lt(yields.count, 3 * ROUNDS / 4); /* each wait that looks does so once at least */
+}
+END_TEST
+
 /* ---- Several threads ------------------------------------------------------------------------------------------ */
 
 enum { THREADS = 3 };
@@ -592,6 +640,7 @@ int main(void)
     tcase_add_loop_test(c, messages_come_early_and_late_and_in_bursts, 0, BEATS);
     tcase_add_loop_test(c, messages_of_all_sizes_come_whole, 0, BEATS);
     tcase_add_loop_test(c, questions_come_at_a_pace, 0, BEATS);
+    tcase_add_test(c, who_waits_after_bursts_leaves_a_crowded_core_to_others);
     tcase_add_loop_test(c, several_threads_receive_on_one_socket, 0, BEATS);
     tcase_add_loop_test(c, one_thread_sends_while_another_waits, 0, BEATS);
     tcase_add_loop_test(c, the_timer_slack_of_the_thread_stays, 0, COUNT(slacks) + ALWAYS);
