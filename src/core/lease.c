@@ -101,7 +101,7 @@ static void give_way(struct sf_link *l)
         return;
     }
     sf_pipe_flow(l->out, &was);
-    if (was.put_bytes - was.took_bytes < WAY_MIN)
+    if (l->out->conflate || was.put_bytes - was.took_bytes < WAY_MIN)
         return;
     begun = sf_clock_ns();
     sched_yield();
