@@ -1078,7 +1078,9 @@ static int recv_waiting(struct sifr_socket *s, struct sf_msg *m, bool wait, stru
     if (w.polled) {
         /* Another call may wait at its bell for what only the one at the descriptors sees. */
         s->news = true;
-        if (err == 0)
+        if (err == 0 && sf_msg_size(m) > SF_PIPE_INLINE) /* it came in pieces, and the first ends a sleep */
+            s->pace = (struct sf_pace){0};
+        else if (err == 0)
             sf_pace_came(&s->pace, sf_clock_ns(), w.slept);
     }
     return received(s, m, err, to);
