@@ -7,6 +7,7 @@ enum {
     GAP_MAX = 20000000, /* and sleeps longer than this end late by more than a look may take */
     OFF_MAX = 20000,    /* ns: what is less steady is not waited for */
     MARGIN = 8000,      /* ns before a message is due, and behind */
+    LATE_FIRST = 30000, /* ns, until there is a mean: too long a look at first, and none too late to be one */
     LATE_MAX = 200000,
     DENSE_MAX = 256,
     OTHERS_MAX = 3,
@@ -23,9 +24,15 @@ static void take_in(uint64_t *mean, uint64_t value)
         *mean -= (*mean - value) / SHARE;
 }
 
+/* How late a sleep ends, as far as known. */
+static uint64_t lateness(const struct sf_pace *p)
+{
+    return p->late ? p->late : LATE_FIRST;
+}
+
 void sf_pace_came(struct sf_pace *p, uint64_t now, bool slept)
 {
-    uint64_t at = slept ? now - p->late : now; /* about: to be woken takes as long as to wake up */
+    uint64_t at = slept ? now - lateness(p) : now; /* about: to be woken takes as long as to wake up */
     uint64_t gap = at > p->last ? at - p->last : 0, off;
     bool dense = p->last && (at < p->seen + GAP_MIN || gap < p->gap / 4);
 
@@ -59,7 +66,7 @@ void sf_pace_came(struct sf_pace *p, uint64_t now, bool slept)
 
 uint64_t sf_pace_wake(const struct sf_pace *p, uint64_t now)
 {
-    uint64_t lead = p->late + p->off + MARGIN;
+    uint64_t lead = lateness(p) + p->off + MARGIN;
     uint64_t at = p->last + p->gap - lead;
 
     if (p->rest || p->last == 0 || p->gap < GAP_MIN || p->gap > GAP_MAX || p->off > OFF_MAX ||
@@ -74,8 +81,10 @@ uint64_t sf_pace_woke(struct sf_pace *p, uint64_t planned, uint64_t now)
     uint64_t end = p->last + p->gap + p->off + MARGIN;
     uint64_t most = planned + LATE_MAX + 2 * (OFF_MAX + MARGIN); /* as sf_pace_wake has planned it */
 
-    if (late < LATE_MAX) /* else it was not the sleep that took so long */
+    if (late < LATE_MAX) { /* else it was not the sleep that took so long */
+        p->late = lateness(p);
         take_in(&p->late, late);
+    }
     return end < most ? end : most; /* others may have learnt another pace meanwhile */
 }
 
