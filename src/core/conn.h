@@ -197,6 +197,7 @@ struct sf_conn {
     struct sf_sealed *sealed; /* owns, or NULL; made and freed with both tokens */
     struct sf_soon soon;      /* while streaming, or starved */
     uint64_t soon_took;       /* messages taken from the out-pipe when it was queued */
+    uint64_t soon_bytes;      /* and bytes */
     uint16_t soon_wait_us;    /* then: it is longer each time; 0: the stream has just begun */
     bool starved;             /* what is to be sent waits for memory */
     _Atomic bool calming;     /* a call has asked for SF_TODO_CALM, and the loop still looks */

@@ -12,6 +12,7 @@
  */
 #include "base/barrier.h"
 #include "core/conn.h"
+#include "core/lease.h"
 #include "core/socket.h"
 #include "wire/command.h"
 
@@ -21,7 +22,8 @@ enum { IOVECS = 64, BATCH_BYTES = 256 * 1024, BATCHES = 16,
        SPARING_BYTES = 128 * 1024,
        STREAM_US = 5, /* from a message of a stream to the next, at most */
        /* How often the loop looks at a stream, for which its sender does most; it takes the sender's core for that. */
-       TICK_MIN_US = 20, TICK_MAX_US = 160,
+       TICK_MIN_US = 20, TICK_MAX_US = 160, /* between looks at a stream, */
+       TICK_DENSE_US = 640, /* and at one whose sender has written since the last */
        STARVED_US = 10000 /* between looks whether there is memory again */ };
 
 int sf_send_lane(struct sf_conn *c, const void *bytes, size_t n)
@@ -223,6 +225,23 @@ static void write_failed(struct sf_conn *c)
     }
 }
 
+/*
+ * A stream's sender writes when much has gathered, and what it leaves is looked at here: the more
+ * rarely the longer it lasts, so that its end never waits for longer than it has lasted.
+ */
+static void look_soon(struct sf_conn *c)
+{
+    uint64_t bytes = atomic_load_explicit(&c->link->out->got.bytes, memory_order_relaxed);
+    uint32_t most = bytes - c->soon_bytes < SF_DIRECT_FLUSH ? TICK_MAX_US : TICK_DENSE_US;
+
+    c->soon_took = sf_pipe_took(c->link->out);
+    c->soon_bytes = bytes;
+    c->soon_wait_us = c->soon_wait_us == 0 ? TICK_MIN_US : 2 * c->soon_wait_us;
+    if (c->soon_wait_us > most)
+        c->soon_wait_us = most;
+    sf_loop_soon(c->loop, &c->soon, c->soon_wait_us);
+}
+
 static void flush(struct sf_conn *c)
 {
     for (int i = 0; i < BATCHES; i++) {
@@ -255,12 +274,8 @@ static void flush(struct sf_conn *c)
             return;
         }
         if (atomic_load_explicit(&c->streaming, memory_order_relaxed)) {
-            if (!sf_soon_queued(&c->soon)) {
-                c->soon_took = sf_pipe_took(c->link->out);
-                c->soon_wait_us = c->soon_wait_us == 0 ? TICK_MIN_US :
-                                  c->soon_wait_us < TICK_MAX_US ? 2 * c->soon_wait_us : TICK_MAX_US;
-                sf_loop_soon(c->loop, &c->soon, c->soon_wait_us);
-            }
+            if (!sf_soon_queued(&c->soon))
+                look_soon(c);
             return;
         }
         if (sf_pipe_sleep(c->link->out, &credit)) {
